@@ -1,0 +1,8 @@
+//go:build !linux
+
+package dnsserver
+
+import "net"
+
+// dontFragment does nothing: answers are short enough for every sane path.
+func dontFragment(net.PacketConn) error { return nil }
