@@ -171,6 +171,20 @@ func TestCallerComesFromKeyAndScope(t *testing.T) {
 	}
 }
 
+// TestWorkOutlivesTheClient: what has begun is done, within a budget of its own.
+func TestWorkOutlivesTheClient(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	a := newTestAPI(t, f)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, sign(t, post("ListCertificates", "{}"), testKey, testSecret).WithContext(gone))
+	if _, bounded := f.ctx.Deadline(); w.Code != http.StatusOK || !bounded {
+		t.Errorf("%d, deadline: %v", w.Code, bounded)
+	}
+}
+
 func TestUnsupportedAndUnknownOperations(t *testing.T) {
 	t.Parallel()
 	a := newTestAPI(t, newFake())

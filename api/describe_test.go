@@ -33,6 +33,8 @@ func TestMemberPresence(t *testing.T) {
 		t.Fatal(err)
 	}
 	lapsed.Order = &order
+	renewing := issued
+	renewing.Order = failed.Order
 	for _, c := range []struct {
 		name   string
 		view   any
@@ -43,6 +45,7 @@ func TestMemberPresence(t *testing.T) {
 		{"failed", detail(failed), "FAILED", "FailureReason"},
 		{"lapsed", detail(lapsed), "VALIDATION_TIMED_OUT", ""},
 		{"issued", detail(issued), "ISSUED", "Serial NotBefore NotAfter IssuedAt"},
+		{"failed to renew", detail(renewing), "ISSUED", "Serial NotBefore NotAfter IssuedAt"},
 		{"revoked", detail(revoked), "REVOKED", "Serial NotBefore NotAfter IssuedAt RevokedAt RevocationReason"},
 		{"imported", detail(imported), "ISSUED", "Serial NotBefore NotAfter ImportedAt"},
 	} {

@@ -43,6 +43,7 @@ type fake struct {
 	request manager.Request // the last
 	query   manager.Query   // the last
 	caller  manager.Caller  // the last
+	ctx     context.Context // of the last List
 }
 
 func newFake() *fake { return &fake{tags: map[string][]core.Tag{}} }
@@ -135,10 +136,13 @@ func (f *fake) Describe(_ context.Context, c manager.Caller, arn string) (manage
 	return *v, nil
 }
 
-func (f *fake) List(_ context.Context, c manager.Caller, q manager.Query) ([]manager.View, string, error) {
+func (f *fake) List(ctx context.Context, c manager.Caller, q manager.Query) ([]manager.View, string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.query = q
+	f.query, f.ctx = q, ctx
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
 	if err := f.enter(c); err != nil {
 		return nil, "", err
 	}

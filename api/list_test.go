@@ -79,6 +79,20 @@ func TestListQuery(t *testing.T) {
 	}
 }
 
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	for _, cursor := range []string{"", "1795305601125|arn:x"} {
+		if got, err := openToken(sealToken(cursor)); err != nil || got != cursor {
+			t.Errorf("%q: %q %v", cursor, got, err)
+		}
+	}
+	for _, cursor := range []string{"\x00", "a\nb", "\xff", "é"} {
+		if got, err := openToken(sealToken(cursor)); err == nil {
+			t.Errorf("%q: opened as %q", cursor, got)
+		}
+	}
+}
+
 func TestSummaryShowsAHundredNames(t *testing.T) {
 	t.Parallel()
 	f := newFake()

@@ -154,9 +154,15 @@ func TestBodyIsPartOfTheSignature(t *testing.T) {
 			t.Errorf("%s: %s (standards 6.9)", name, got)
 		}
 	}
+	// Rightly signed over the body's hash, while the header says something else.
 	r := post("ListCertificates", "{}")
-	r.Header.Set("X-Amz-Content-Sha256", payloadHash([]byte("{}")))
+	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
 	w := httptest.NewRecorder()
+	a.ServeHTTP(w, sign(t, r, testKey, testSecret))
+	fails(t, w, http.StatusBadRequest, codeInvalidSignature)
+	r = post("ListCertificates", "{}")
+	r.Header.Set("X-Amz-Content-Sha256", payloadHash([]byte("{}")))
+	w = httptest.NewRecorder()
 	a.ServeHTTP(w, sign(t, r, testKey, testSecret))
 	if w.Code != http.StatusOK {
 		t.Errorf("right hash: %s", w.Body)

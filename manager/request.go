@@ -20,6 +20,10 @@ import (
 // tokenLifetime is how long an idempotency token stands for its first request.
 const tokenLifetime = time.Hour
 
+// maxProvable bounds a name in octets so that its record name, longer by an
+// underscore, 32 hex digits and a dot, is still a DNS name.
+const maxProvable = 253 - 34
+
 // Request takes a certificate request and answers its ARN once certificate,
 // order, proofs and audit record are durable. A name that the policy refuses
 // still gives an ARN, of a certificate that is FAILED from the start, as ACM
@@ -80,6 +84,10 @@ func (m *Manager) names(r Request) ([]string, error) {
 		if i == 0 && len(n) > core.MaxCommonName {
 			return nil, &core.Error{Kind: core.Invalid, Detail: fmt.Sprintf(
 				"The DomainName %q has more than %d characters; it becomes the common name. Put a shorter name first and this one among the SubjectAlternativeNames.", raw, core.MaxCommonName)}
+		}
+		if base := core.BaseName(n); len(base) > maxProvable {
+			return nil, &core.Error{Kind: core.Invalid, Detail: fmt.Sprintf(
+				"The domain name %q is too long to validate by DNS: without a wildcard it may have at most %d characters, so that its CNAME record fits into DNS.", raw, maxProvable)}
 		}
 		if !slices.Contains(names, n) {
 			names = append(names, n)

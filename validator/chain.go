@@ -46,35 +46,37 @@ func (p DNSProof) isTarget(name string) bool {
 	return name == p.Target || name != "" && "_"+name == p.Target
 }
 
+// step adds a CNAME's target to the chain and reports whether the walk ends there.
+func (w *chain) step(p DNSProof, next string) (done bool) {
+	seen := next == p.Record || slices.Contains(w.names, next)
+	w.names = append(w.names, next)
+	switch {
+	case p.isTarget(next):
+		if w.end = atTarget; len(w.names) > maxChain {
+			w.end = tooLong
+		}
+	case seen:
+		w.end = inCircle
+	case len(w.names) >= maxFollow:
+		w.end = tooLong
+	default:
+		return false
+	}
+	return true
+}
+
 // follow walks the CNAMEs from the record, question by question, because only
 // so does it show which zone fails; a resolver may put several into one answer.
 // known are CNAMEs' targets that are known already.
 func (c *check) follow(ctx context.Context, p DNSProof, known ...string) chain {
 	var w chain
-	at := p.Record
-	step := func(next string) (done bool) {
-		w.names = append(w.names, next)
-		switch {
-		case p.isTarget(next):
-			if w.end = atTarget; len(w.names) > maxChain {
-				w.end = tooLong
-			}
-		case next == p.Record || slices.Contains(w.names[:len(w.names)-1], next):
-			w.end = inCircle
-		case len(w.names) >= maxFollow:
-			w.end = tooLong
-		default:
-			at = next
-			return false
-		}
-		return true
-	}
 	for _, next := range known {
-		if step(next) {
+		if w.step(p, next) {
 			return w
 		}
 	}
 	for {
+		at := w.to(p.Record)
 		w.last = c.lookup(ctx, at, dns.TypeCNAME)
 		if !w.last.outcome.settled() {
 			w.end = unsettled
@@ -87,8 +89,8 @@ func (c *check) follow(ctx context.Context, p DNSProof, known ...string) chain {
 			}
 			return w
 		}
-		for ; next != ""; next = w.last.cname(at) {
-			if step(next) {
+		for ; next != ""; next = w.last.cname(next) {
+			if w.step(p, next) {
 				return w
 			}
 		}

@@ -3,6 +3,7 @@ package validator
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -73,7 +74,12 @@ func evidenceRemembered(resolver string, at time.Time) core.Evidence {
 // instant is a time as sentences show it.
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// found builds a diagnosis with its sentence.
+// diagnose builds a diagnosis with its sentence. A name's final dot at the end
+// serves as the full stop too.
 func diagnose(code core.Code, format string, args ...any) diagnosis {
-	return diagnosis{Code: code, Sentence: fmt.Sprintf(format, args...)}
+	sentence := fmt.Sprintf(format, args...)
+	if strings.HasSuffix(sentence, "..") {
+		sentence = sentence[:len(sentence)-1]
+	}
+	return diagnosis{Code: code, Sentence: sentence}
 }

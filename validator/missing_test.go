@@ -169,7 +169,7 @@ func nameServers(t *testing.T, zones ...string) (*Validator, *server, []*server)
 	var all []*server
 	for i, zone := range zones {
 		s := newServer(t, zone)
-		s.authoritative = true
+		s.tune(func() { s.authoritative = true })
 		res.set(fmt.Sprintf("example.com. NS ns%d.example.com.\nns%d.example.com. A 198.18.0.%d\n", i+1, i+1, i+1))
 		to[fmt.Sprintf("198.18.0.%d:53", i+1)] = s.address
 		all = append(all, s)
@@ -218,8 +218,12 @@ func TestNameServersThatSayNothing(t *testing.T) {
 	t.Parallel()
 	right := testRecord + " CNAME " + testTarget
 	v, _, all := nameServers(t, right, "", "")
-	all[1].odd = func(_ dns.Question, _ bool, r *dns.Msg) bool { r.Authoritative = false; return true }
-	all[2].odd = func(_ dns.Question, _ bool, r *dns.Msg) bool { r.Rcode = dns.RcodeRefused; return true }
+	all[1].tune(func() {
+		all[1].odd = func(_ dns.Question, _ bool, r *dns.Msg) bool { r.Authoritative = false; return true }
+	})
+	all[2].tune(func() {
+		all[2].odd = func(_ dns.Question, _ bool, r *dns.Msg) bool { r.Rcode = dns.RcodeRefused; return true }
+	})
 	d := v.DNS(t.Context(), testProof(), testNow)
 	expect(t, d, core.CodeNegativeCached, "(ns1.example.com.)")
 }

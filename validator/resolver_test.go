@@ -34,9 +34,7 @@ func TestResolverMustValidate(t *testing.T) {
 	}
 	// Somebody mends the resolver: a minute later it is believed.
 	s.set(". SOA a.root-servers.net. nstld.example. 1 1800 900 604800 86400")
-	s.mu.Lock()
-	s.ad = true
-	s.mu.Unlock()
+	s.tune(func() { s.ad = true })
 	expect(t, v.DNS(t.Context(), testProof(), testNow.Add(unsafeFor)), "")
 	for range 3 {
 		expect(t, v.DNS(t.Context(), testProof(), testNow.Add(unsafeFor+validatesFor-time.Second)), "")
@@ -53,7 +51,7 @@ func TestResolverMustValidate(t *testing.T) {
 func TestOnlyValidatingResolversAreAsked(t *testing.T) {
 	t.Parallel()
 	lax, strict := newServer(t, rightZone), newServer(t, ". SOA a.root-servers.net. nstld.example. 1 1800 900 604800 86400")
-	strict.ad = true
+	strict.tune(func() { strict.ad = true })
 	v := newValidator(t, lax, requireDNSSEC, func(c *Config) { c.Resolvers = append(c.Resolvers, strict.address) })
 	expect(t, v.DNS(t.Context(), testProof(), testNow), core.CodeRecordMissing)
 	if q := lax.questions(); len(q) != 1 {

@@ -85,6 +85,13 @@ func newServer(t *testing.T, zone string) *server {
 	return s
 }
 
+// tune changes the script of a server that runs already.
+func (s *server) tune(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
 // set adds zone text.
 func (s *server) set(zone string) {
 	s.t.Helper()
@@ -181,6 +188,7 @@ func extended(r *dns.Msg, code uint16, text string) {
 // newValidator builds a validator whose resolver is s; tune may change the Config.
 func newValidator(t *testing.T, s *server, tune ...func(*Config)) *Validator {
 	t.Helper()
+	s.tune(func() {}) // what the test has written so far is seen by the server
 	cfg := Config{Resolvers: []string{s.address}, Timeout: 2 * time.Second, Issuers: []string{"ca.acmd.net"}}
 	for _, f := range tune {
 		f(&cfg)
@@ -216,7 +224,7 @@ func expect(t *testing.T, d core.Diagnosis, code core.Code, parts ...string) {
 			t.Errorf("sentence %q lacks %q", d.Sentence, p)
 		}
 	}
-	if !strings.HasSuffix(d.Sentence, ".") || strings.Contains(d.Sentence, "%!") || d.Sentence != strings.TrimSpace(d.Sentence) {
+	if !strings.HasSuffix(d.Sentence, ".") || strings.HasSuffix(d.Sentence, "..") || strings.Contains(d.Sentence, "%!") || d.Sentence != strings.TrimSpace(d.Sentence) {
 		t.Errorf("%q is no sentence", d.Sentence)
 	}
 	if len(d.Evidence) == 0 || len(d.Evidence) > maxEvidence {

@@ -183,11 +183,15 @@ func writeExplanation(b *strings.Builder, x manager.Explanation, now time.Time) 
 		fmt.Fprintf(b, " (%s)", x.FailureReason)
 	}
 	b.WriteString("\n")
-	shown := map[string]string{} // wildcard and base share a record: show it once
+	// Wildcard and base share a record and its check: both are shown once.
+	shown, said := map[string]string{}, map[string]string{}
 	for _, d := range x.Domains {
 		fmt.Fprintf(b, "\n%s  %s  %s\n", d.Domain, d.Method, d.Status)
 		if first, ok := shown[d.Create.Name]; ok {
 			fmt.Fprintf(b, "  create     the same record as for %s\n", first)
+			if d.Diagnosis != nil && said[d.Create.Name] == d.Diagnosis.Sentence {
+				continue // one record, one check: it was told above
+			}
 		} else {
 			shown[d.Create.Name] = d.Domain
 			c := created(d.Create, d.Domain)
@@ -197,6 +201,9 @@ func writeExplanation(b *strings.Builder, x manager.Explanation, now time.Time) 
 				fmt.Fprintf(b, "  web form   that appends %s:  name %s   type %s   value %s\n", c.FormZone, c.FormName, c.Type, c.FormValue)
 				fmt.Fprintf(b, "  Route 53   %s\n", c.Route53)
 			}
+		}
+		if d.Diagnosis != nil {
+			said[d.Create.Name] = d.Diagnosis.Sentence
 		}
 		writeDiagnosis(b, d, now)
 	}
