@@ -38,10 +38,6 @@ type Config struct {
 	// when it finds no state in it. Default /var/lib/acmd.
 	StateDir string `yaml:"state_dir"`
 
-	// Region is the AWS region that commands assume where none is given. The API
-	// takes the region of a call from its signature. Default us-east-1.
-	Region string `yaml:"region"`
-
 	// Account is the AWS account, twelve digits, that `acmd principal add` assumes
 	// without --account. Empty: the flag must be given. Quote it in the file.
 	Account string `yaml:"account"`
@@ -177,7 +173,6 @@ type Config struct {
 func Default() Config {
 	var c Config
 	c.StateDir = "/var/lib/acmd"
-	c.Region = "us-east-1"
 	c.CA.Validity = Duration(198 * 24 * time.Hour)
 	c.DNS.Listen = []string{":53"}
 	c.API.Listen = []string{":8420"}

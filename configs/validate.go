@@ -65,7 +65,6 @@ func (c Config) problems() []problem {
 }
 
 var (
-	regionPattern  = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
 	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 	oidPattern     = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]{0,9})){2,20}$`)
 	mailPattern    = regexp.MustCompile(`^[A-Za-z0-9._+-]{1,63}@([^@]+)$`)
@@ -73,7 +72,6 @@ var (
 
 func (c Config) checkGround(p *problems) {
 	p.unless(filepath.IsAbs(c.StateDir), "state_dir", "must be an absolute path, got %q", c.StateDir)
-	p.unless(regionPattern.MatchString(c.Region), "region", "must be the name of an AWS region such as eu-central-1, got %q", c.Region)
 	p.unless(c.Account == "" || accountPattern.MatchString(c.Account), "account", "must be twelve digits in quotes, got %q", c.Account)
 }
 

@@ -73,20 +73,21 @@ func (s *Store) OpenOrders(ctx context.Context) (int, error) {
 }
 
 const (
-	asleepSQL = ` FROM orders WHERE id IN (SELECT order_id FROM order_labels WHERE label = $1)
-		AND ` + openState + ` AND due_at > $2`
-	wakeSQL = `UPDATE orders SET due_at = $2 WHERE id IN (SELECT id` + asleepSQL + `) AND ` + openState + ` AND due_at > $2`
+	asleep = `id IN (SELECT order_id FROM order_labels WHERE label = $1) AND ` + openState + ` AND due_at > $2`
+	// The look before the write keeps strangers' questions off the writer.
+	asleepSQL = `SELECT count(*) FROM orders WHERE ` + asleep
+	wakeSQL   = `UPDATE orders SET due_at = $2 WHERE ` + asleep
 )
 
 // Wake makes the open orders that wait for the target label due at now, those
 // due earlier excepted, and returns how many it moved. Versions and leases stay.
 // A label that nobody waits for costs one look-up in an index and no write.
 func (s *Store) Wake(ctx context.Context, label string, now time.Time) (int, error) {
-	var asleep int
+	var sleeping int
 	err := s.read(ctx, opWakeOrders, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT count(*)`+asleepSQL, label, ms(now)).Scan(&asleep)
+		return tx.QueryRowContext(ctx, asleepSQL, label, ms(now)).Scan(&sleeping)
 	})
-	if err != nil || asleep == 0 {
+	if err != nil || sleeping == 0 {
 		return 0, err
 	}
 	var woken int64

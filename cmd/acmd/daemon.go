@@ -99,9 +99,14 @@ func (p *plan) serveUntilDone(ctx context.Context) (err error) {
 		p.log.Warn("notify systemd", zap.Error(err))
 	}
 	p.log.Info("ready", zap.String("version", versionText()), zap.String("zone", p.home.tokens.Zone()))
+	return p.untilDone(gctx, g)
+}
+
+// untilDone waits for the end of ctx, and then for the work in hand, but not for ever.
+func (p *plan) untilDone(ctx context.Context, g *errgroup.Group) (err error) {
 	done := make(chan error, 1)
 	go func() { done <- g.Wait() }()
-	<-gctx.Done()
+	<-ctx.Done()
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) // best effort: we stop in any case
 	select {
 	case err = <-done:

@@ -192,11 +192,7 @@ func (d *dev) dial(ctx context.Context, network, address string) (net.Conn, erro
 func (d *dev) beside(ctx context.Context, m *manager.Manager) error {
 	h := playground.NewControl(playground.ControlConfig{Playground: d.ground, Clock: d.clock,
 		NextDue: d.home.store.NextDue, Settle: m.Settle, Log: d.log.Named("playground")})
-	l, err := listenControl(d.dir)
-	if err != nil {
-		return err
-	}
-	return serveBeside(ctx, d, h, l)
+	return serveBeside(ctx, d, h, d.sockets.control)
 }
 
 // ready tells the user, once every face answers.

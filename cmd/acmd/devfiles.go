@@ -33,7 +33,7 @@ func devSockets(dir string, auto bool) (*sockets, error) {
 			return nil, fmt.Errorf("read %s: %w", file, err)
 		}
 	}
-	s, err := bindDev(want, auto)
+	s, err := bindDev(dir, want, auto)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func devSockets(dir string, auto bool) (*sockets, error) {
 }
 
 // bindDev binds all, or nothing.
-func bindDev(want ports, auto bool) (_ *sockets, err error) {
+func bindDev(dir string, want ports, auto bool) (_ *sockets, err error) {
 	s := &sockets{}
 	defer func() {
 		if err != nil {
@@ -77,7 +77,8 @@ func bindDev(want ports, auto bool) (_ *sockets, err error) {
 		return nil, err
 	}
 	s.playground = &pg
-	return s, nil
+	s.control, err = listenControl(dir)
+	return s, err
 }
 
 // orFree binds the port on loopback; with auto, a free one if it is taken.

@@ -12,7 +12,8 @@ import (
 type sockets struct {
 	api, responder, metrics []net.Listener
 	zone                    []dnsSocket
-	playground              *dnsSocket // dev only
+	playground              *dnsSocket   // dev only
+	control                 net.Listener // dev only
 }
 
 // dnsSocket is one address, for both transports.
@@ -35,6 +36,9 @@ func (s *sockets) close() {
 	}
 	if s.playground != nil {
 		s.playground.close()
+	}
+	if s.control != nil {
+		s.control.Close()
 	}
 }
 
