@@ -42,12 +42,16 @@ type world struct {
 	proven map[string]bool
 	caa    map[string]core.Diagnosis
 	asked  int
+	during func() // called in each look-up, if set
 }
 
 func (w *world) DNS(_ context.Context, p validator.DNSProof, now time.Time) core.Diagnosis {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
+	if w.during != nil {
+		w.during()
+	}
 	if w.proven[p.Name] {
 		return core.Diagnosis{}
 	}

@@ -28,9 +28,13 @@ func (m *Manager) prove(ctx context.Context, j *job) (wait bool, err error) {
 	now := m.now()
 	var hint time.Time
 	var proofs []core.Proof
+	seen := false
 	for i, base := range bases {
 		p := m.noteCheck(j, base, found[i], now)
 		proofs = append(proofs, p)
+		if recordless(found[i].Code) && m.quiet.missed(p.Label) {
+			seen = true
+		}
 		if r := found[i].RetryAt; !r.IsZero() && (hint.IsZero() || r.Before(hint)) {
 			hint = r
 		}
@@ -58,7 +62,20 @@ func (m *Manager) prove(ctx context.Context, j *job) (wait bool, err error) {
 		}
 	}
 	j.order.DueAt = core.NextTry(j.order.CreatedAt, now, hint, j.order.Deadline)
+	if soon := core.Millis(now.Add(quietStep)); seen && soon.Before(j.order.DueAt) {
+		j.order.DueAt = soon
+	}
 	return true, m.save(ctx, j, from, store.Save{Proofs: proofs, Release: true})
+}
+
+// recordless reports whether a check with that outcome cannot have asked our
+// own zone anything, because no record led there.
+func recordless(c core.Code) bool {
+	switch c {
+	case core.CodeRecordMissing, core.CodeNameDoubled, core.CodeWrongName, core.CodeWrongType, core.CodeWrongTarget:
+		return true
+	}
+	return false
 }
 
 // check looks once whether the account's record for the name is in place.
@@ -68,7 +85,7 @@ func (m *Manager) check(ctx context.Context, account, base string) core.Diagnosi
 	rec := m.Tokens.Record(account, base)
 	// Our own question reaches our own zone through the resolvers and looks
 	// like a stranger's there.
-	m.quiet.begin(rec.Label, m.Wall())
+	m.quiet.check(rec.Label, m.Wall())
 	return m.Prover.DNS(ctx, validator.DNSProof{Name: base, Record: rec.Name, Target: rec.Target,
 		Values: m.Tokens.Accepted(rec.Label, m.now())}, m.now())
 }

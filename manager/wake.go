@@ -26,7 +26,7 @@ func (m *Manager) listen(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case label := <-m.seen:
-			if !m.quiet.begin(label, m.Wall()) {
+			if !m.quiet.seen(label, m.Wall()) {
 				continue
 			}
 			n, err := m.Store.Wake(ctx, label, m.now())
@@ -44,34 +44,76 @@ func (m *Manager) listen(ctx context.Context) {
 
 // Bounds of the memory of labels that are left alone for a while.
 const (
-	quietFor = 3 * time.Second // after a check or a wake of the label began
-	quietMax = 8192            // labels remembered; a flood beyond it forgets the older half
+	quietFor  = 3 * time.Second // after a check of the label began: its own questions come back to us
+	quietStep = time.Second     // between two checks that strangers' look-ups cause, at least
+	quietMax  = 8192            // labels remembered; a flood beyond it forgets the older half
 )
 
-// quiet remembers the labels whose check began a moment ago. Our own question
-// comes back to us through the resolvers and must not wake us again. Two maps
-// take turns, so that forgetting costs nothing. The zero value is ready.
+// quiet remembers the labels that are left alone. Our own question comes back
+// to us through the resolvers, looks like a stranger's and must not wake us
+// again; and nobody may keep us busy by asking. Two maps take turns, so that
+// forgetting costs nothing. The zero value is ready.
 type quiet struct {
 	mu       sync.Mutex
-	young    map[string]time.Time
-	old      map[string]time.Time
+	young    map[string]*pause
+	old      map[string]*pause
 	turnedAt time.Time
 }
 
-// begin reports whether the label is not quiet at now, and makes it quiet from now.
-func (q *quiet) begin(label string, now time.Time) bool {
+// pause is for how long a label is left alone.
+type pause struct {
+	began time.Time
+	until time.Time
+	again bool // it was looked up meanwhile
+}
+
+// check notes that a check of the label begins at now.
+func (q *quiet) check(label string, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.young == nil || now.Sub(q.turnedAt) >= quietFor || len(q.young) >= quietMax/2 {
-		q.old, q.young, q.turnedAt = q.young, map[string]time.Time{}, now
-	}
-	at, ok := q.young[label]
-	if !ok {
-		at, ok = q.old[label]
-	}
-	if ok && now.Sub(at) < quietFor {
+	q.turn(now)
+	q.young[label] = &pause{began: now, until: now.Add(quietFor)}
+}
+
+// seen reports whether a look-up at now is to wake the label's orders. If not, it is remembered.
+func (q *quiet) seen(label string, now time.Time) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.turn(now)
+	if p := q.find(label); p != nil && now.Before(p.until) {
+		p.again = true
 		return false
 	}
-	q.young[label] = now
+	q.young[label] = &pause{began: now, until: now.Add(quietStep)}
 	return true
+}
+
+// missed tells that the check of the label found no record: then none of its
+// questions can have come back to us, and a look-up since it began was a
+// stranger's, who saw the record. It reports whether there was one.
+func (q *quiet) missed(label string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p := q.find(label)
+	if p == nil {
+		return false
+	}
+	p.until = p.began.Add(quietStep)
+	again := p.again
+	p.again = false
+	return again
+}
+
+func (q *quiet) find(label string) *pause {
+	if p := q.young[label]; p != nil {
+		return p
+	}
+	return q.old[label]
+}
+
+// turn makes room when it is time to, or when there is no more.
+func (q *quiet) turn(now time.Time) {
+	if q.young == nil || now.Sub(q.turnedAt) >= quietFor || len(q.young) >= quietMax/2 {
+		q.old, q.young, q.turnedAt = q.young, map[string]*pause{}, now
+	}
 }

@@ -63,25 +63,54 @@ func TestSeenNeverBlocks(t *testing.T) {
 	}
 }
 
-// TestQuiet: a label is left alone for quietFor after its check began, and the
-// memory of labels is bounded.
+// TestQuiet: a label is left alone for a while after its check began, a look-up
+// during a check that found no record counts, and the memory is bounded.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	var q quiet
 	at := testStart
+	q.check("label", at)
 	for i, step := range []struct {
 		after time.Duration
 		want  bool
-	}{{0, true}, {0, false}, {quietFor - time.Millisecond, false}, {time.Millisecond, true}, {quietFor / 2, false}, {quietFor, true}} {
+	}{{0, false}, {quietFor - time.Millisecond, false}, {time.Millisecond, true}, {0, false}, {quietStep - time.Millisecond, false}, {time.Millisecond, true}} {
 		at = at.Add(step.after)
-		if got := q.begin("label", at); got != step.want {
+		if got := q.seen("label", at); got != step.want {
 			t.Errorf("step %d: %v, want %v", i, got, step.want)
 		}
 	}
+	q.check("fresh", at)
+	if q.missed("fresh") {
+		t.Error("nobody looked it up")
+	}
+	if q.seen("fresh", at.Add(quietStep-time.Millisecond)) || !q.seen("fresh", at.Add(quietStep)) {
+		t.Error("after a check that found no record the label is left alone for quietStep")
+	}
+	q.check("busy", at)
+	q.seen("busy", at.Add(time.Millisecond))
+	if !q.missed("busy") || q.missed("busy") {
+		t.Error("the look-up during the check is told once")
+	}
 	for i := range 3 * quietMax {
-		q.begin(fmt.Sprint(i), at)
+		q.check(fmt.Sprint(i), at)
 	}
 	if n := len(q.young) + len(q.old); n > quietMax {
 		t.Errorf("%d labels remembered, bound %d", n, quietMax)
+	}
+}
+
+// TestSeenDuringCheck: a record that goes live just after our look and is seen
+// by a stranger is checked again within a second, not by schedule.
+func TestSeenDuringCheck(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "sqlite:"+t.TempDir()+"/acmd.db")
+	arn := b.request(t, "www.example.de")
+	b.clock.advance(10 * time.Hour)
+	label := b.Tokens.Record(b.by.Account, "www.example.de").Label
+	b.world.during = func() { b.quiet.seen(label, b.clock.now()) }
+	b.settle(t)
+	v := b.want(t, arn, core.StatusPending)
+	if got := v.Order.DueAt.Sub(b.now()); got != quietStep {
+		t.Errorf("the next look is in %s, want %s", got, quietStep)
 	}
 }

@@ -69,10 +69,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 // Close closes the database. Transactions under way fail.
 func (s *Store) Close() error {
-	err := s.writer.Close()
+	var err error
 	if s.reader != s.writer {
-		err = errors.Join(s.reader.Close(), err)
+		err = s.reader.Close() // the writer last: only it can fold SQLite's log into the file
 	}
+	err = errors.Join(err, s.writer.Close())
 	if err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
