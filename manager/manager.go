@@ -62,7 +62,7 @@ type Config struct {
 const (
 	workers      = 32               // orders worked on at a time
 	lease        = 2 * time.Minute  // how long a claimed order belongs to its claimer
-	poll         = time.Second      // how often to look for due work unasked
+	poll         = time.Second / 2  // how often to look for due work unasked
 	checkBudget  = 30 * time.Second // for all look-ups of one name
 	checksAtOnce = 10               // names of one order looked up at a time
 	seenQueue    = 1024             // look-ups from outside that wait to be matched

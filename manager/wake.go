@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"acmd/core"
 )
 
 // Seen tells that somebody looked up a target label (design decision 5: the
@@ -26,10 +28,11 @@ func (m *Manager) listen(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case label := <-m.seen:
-			if !m.quiet.seen(label, m.Wall()) {
+			wake, wait := m.quiet.seen(label, m.Wall())
+			if !wake {
 				continue
 			}
-			n, err := m.Store.Wake(ctx, label, m.now())
+			n, err := m.Store.Wake(ctx, label, core.Millis(m.now().Add(wait)))
 			if err != nil && ctx.Err() == nil {
 				m.metrics.faults.Inc()
 				m.Log.Error("wake", zap.Error(err))
@@ -64,6 +67,7 @@ type quiet struct {
 type pause struct {
 	began time.Time
 	until time.Time
+	own   bool // look-ups are most likely ours: forget them
 	again bool // it was looked up meanwhile
 }
 
@@ -72,20 +76,23 @@ func (q *quiet) check(label string, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.turn(now)
-	q.young[label] = &pause{began: now, until: now.Add(quietFor)}
+	q.young[label] = &pause{began: now, until: now.Add(quietFor), own: true}
 }
 
-// seen reports whether a look-up at now is to wake the label's orders. If not, it is remembered.
-func (q *quiet) seen(label string, now time.Time) bool {
+// seen reports whether a look-up at now is to wake the label's orders, and
+// after what wait. Of several look-ups in one pause one wakes.
+func (q *quiet) seen(label string, now time.Time) (wake bool, wait time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.turn(now)
-	if p := q.find(label); p != nil && now.Before(p.until) {
-		p.again = true
-		return false
+	p := q.find(label)
+	if p == nil || !now.Before(p.until) {
+		q.young[label] = &pause{began: now, until: now.Add(quietStep), again: true}
+		return true, 0
 	}
-	q.young[label] = &pause{began: now, until: now.Add(quietStep)}
-	return true
+	wake = !p.own && !p.again
+	p.again = true
+	return wake, p.until.Sub(now)
 }
 
 // missed tells that the check of the label found no record: then none of its
@@ -98,10 +105,8 @@ func (q *quiet) missed(label string) bool {
 	if p == nil {
 		return false
 	}
-	p.until = p.began.Add(quietStep)
-	again := p.again
-	p.again = false
-	return again
+	p.until, p.own = p.began.Add(quietStep), false
+	return p.again
 }
 
 func (q *quiet) find(label string) *pause {

@@ -67,30 +67,39 @@ func TestSeenNeverBlocks(t *testing.T) {
 // during a check that found no record counts, and the memory is bounded.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
-	var q quiet
-	at := testStart
-	q.check("label", at)
-	for i, step := range []struct {
-		after time.Duration
-		want  bool
-	}{{0, false}, {quietFor - time.Millisecond, false}, {time.Millisecond, true}, {0, false}, {quietStep - time.Millisecond, false}, {time.Millisecond, true}} {
-		at = at.Add(step.after)
-		if got := q.seen("label", at); got != step.want {
-			t.Errorf("step %d: %v, want %v", i, got, step.want)
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		missed time.Duration // when the check, begun at 0, found no record; 0: it did not end so
+		again  bool          // what missed says
+		at     []time.Duration
+		wakes  []time.Duration // after what wait each look-up wakes; -1: not at all
+	}{
+		"a stranger's first":        {at: []time.Duration{quietFor, quietFor + ms}, wakes: []time.Duration{0, -1}},
+		"while our check runs":      {at: []time.Duration{ms, quietFor - ms, quietFor}, wakes: []time.Duration{-1, -1, 0}},
+		"after it found no record":  {missed: ms, at: []time.Duration{2 * ms, 3 * ms, quietStep}, wakes: []time.Duration{quietStep - 2*ms, -1, 0}},
+		"before it found no record": {missed: 5 * ms, again: true, at: []time.Duration{2 * ms, 6 * ms, quietStep}, wakes: []time.Duration{-1, -1, 0}},
+	} {
+		var q quiet
+		q.check("label", testStart)
+		told := c.missed == 0
+		for i, at := range c.at {
+			if !told && at > c.missed {
+				told = true
+				if got := q.missed("label"); got != c.again {
+					t.Errorf("%s: missed says %v", name, got)
+				}
+			}
+			wake, wait := q.seen("label", testStart.Add(at))
+			if !wake {
+				wait = -1
+			}
+			if wait != c.wakes[i] {
+				t.Errorf("%s: look-up at %s wakes after %s, want %s", name, at, wait, c.wakes[i])
+			}
 		}
 	}
-	q.check("fresh", at)
-	if q.missed("fresh") {
-		t.Error("nobody looked it up")
-	}
-	if q.seen("fresh", at.Add(quietStep-time.Millisecond)) || !q.seen("fresh", at.Add(quietStep)) {
-		t.Error("after a check that found no record the label is left alone for quietStep")
-	}
-	q.check("busy", at)
-	q.seen("busy", at.Add(time.Millisecond))
-	if !q.missed("busy") || q.missed("busy") {
-		t.Error("the look-up during the check is told once")
-	}
+	var q quiet
+	at := testStart
 	for i := range 3 * quietMax {
 		q.check(fmt.Sprint(i), at)
 	}
