@@ -68,6 +68,9 @@ func (m *Manager) Request(ctx context.Context, by Caller, r Request) (string, er
 		return "", fmt.Errorf("create certificate: %w", err)
 	}
 	m.metrics.requested.Inc()
+	if o.State == core.OrderFailed && arn == c.Arn {
+		m.logMove(o, core.OrderPending)
+	}
 	m.Nudge()
 	return arn, nil
 }

@@ -199,11 +199,16 @@ func (m *Manager) save(ctx context.Context, j *job, from core.OrderState, s stor
 	}
 	j.order = saved
 	if saved.State != from {
-		m.metrics.moves.WithLabelValues(string(saved.State)).Inc()
-		m.Log.Info("move", zap.String("order", saved.ID), zap.String("arn", saved.Arn), zap.String("from", string(from)),
-			zap.String("to", string(saved.State)), zap.String("why", why(saved)), zap.Int("attempts", saved.Attempts))
+		m.logMove(saved, from)
 	}
 	return nil
+}
+
+// logMove counts a move and writes its one line of log.
+func (m *Manager) logMove(o core.Order, from core.OrderState) {
+	m.metrics.moves.WithLabelValues(string(o.State)).Inc()
+	m.Log.Info("move", zap.String("order", o.ID), zap.String("arn", o.Arn), zap.String("from", string(from)),
+		zap.String("to", string(o.State)), zap.String("why", why(o)), zap.Int("attempts", o.Attempts))
 }
 
 // moved is the audit record of a move.

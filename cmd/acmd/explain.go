@@ -196,7 +196,7 @@ func writeExplanation(b *strings.Builder, x manager.Explanation, now time.Time) 
 			shown[d.Create.Name] = d.Domain
 			c := created(d.Create, d.Domain)
 			fmt.Fprintf(b, "  create     %s  %s  %s\n", c.Name, c.Type, c.Value)
-			if d.Status != core.ValidationSuccess {
+			if x.Status == core.StatusPending && d.Status != core.ValidationSuccess {
 				fmt.Fprintf(b, "  zone file  %s\n", c.ZoneFile)
 				fmt.Fprintf(b, "  web form   that appends %s:  name %s   type %s   value %s\n", c.FormZone, c.FormName, c.Type, c.FormValue)
 				fmt.Fprintf(b, "  Route 53   %s\n", c.Route53)
@@ -206,6 +206,9 @@ func writeExplanation(b *strings.Builder, x manager.Explanation, now time.Time) 
 			said[d.Create.Name] = d.Diagnosis.Sentence
 		}
 		writeDiagnosis(b, d, now)
+	}
+	if x.Status == core.StatusFailed || x.Status == core.StatusTimedOut {
+		b.WriteString("\nThis request has ended and is not tried again: mend what is wrong, then request a new certificate.\n")
 	}
 }
 
