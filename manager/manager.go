@@ -60,10 +60,11 @@ type Config struct {
 
 // Bounds of the engine. They are about this process, not about what is stored.
 const (
-	workers      = 32               // orders worked on at a time
-	lease        = 2 * time.Minute  // how long a claimed order belongs to its claimer
+	workers      = 256              // orders worked on at a time; nearly all of them wait for somebody's name server
+	lease        = 5 * time.Minute  // how long a claimed order belongs to its claimer, and may take
 	poll         = time.Second / 2  // how often to look for due work unasked
 	checkBudget  = 30 * time.Second // for all look-ups of one name
+	roundBudget  = 90 * time.Second // for the look-ups of all names of an order, so that what they found is saved within the lease
 	checksAtOnce = 10               // names of one order looked up at a time
 	seenQueue    = 1024             // look-ups from outside that wait to be matched
 )

@@ -18,13 +18,7 @@ import (
 func (m *Manager) prove(ctx context.Context, j *job) (wait bool, err error) {
 	from := j.order.State
 	bases := j.order.Unproven(j.proof, core.DefaultReuse, m.now())
-	found := make([]core.Diagnosis, len(bases))
-	var g errgroup.Group
-	g.SetLimit(checksAtOnce)
-	for i, base := range bases {
-		g.Go(func() error { found[i] = m.check(ctx, j.cert.Account, base); return nil })
-	}
-	_ = g.Wait() // the checks return diagnoses, no errors
+	found := lookUp(ctx, bases, func(ctx context.Context, base string) core.Diagnosis { return m.check(ctx, j.cert.Account, base) })
 	now := m.now()
 	var hint time.Time
 	var proofs []core.Proof
@@ -78,10 +72,28 @@ func recordless(c core.Code) bool {
 	return false
 }
 
+// lookUp runs a look-up for each name, several at a time, each within its
+// budget and all within the round's.
+func lookUp(ctx context.Context, names []string, one func(ctx context.Context, name string) core.Diagnosis) []core.Diagnosis {
+	ctx, cancel := context.WithTimeout(ctx, roundBudget)
+	defer cancel()
+	found := make([]core.Diagnosis, len(names))
+	var g errgroup.Group
+	g.SetLimit(checksAtOnce)
+	for i, n := range names {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, checkBudget)
+			defer cancel()
+			found[i] = one(ctx, n)
+			return nil
+		})
+	}
+	_ = g.Wait() // the look-ups return diagnoses, no errors
+	return found
+}
+
 // check looks once whether the account's record for the name is in place.
 func (m *Manager) check(ctx context.Context, account, base string) core.Diagnosis {
-	ctx, cancel := context.WithTimeout(ctx, checkBudget)
-	defer cancel()
 	rec := m.Tokens.Record(account, base)
 	// Our own question reaches our own zone through the resolvers and looks
 	// like a stranger's there.
@@ -115,18 +127,7 @@ func (m *Manager) noteCheck(j *job, base string, d core.Diagnosis, now time.Time
 // fails the order; an answer that could not be had keeps it waiting: fail closed.
 func (m *Manager) permit(ctx context.Context, j *job) (wait bool, err error) {
 	from, names := j.order.State, j.cert.Names
-	found := make([]core.Diagnosis, len(names))
-	var g errgroup.Group
-	g.SetLimit(checksAtOnce)
-	for i, n := range names {
-		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, checkBudget)
-			defer cancel()
-			found[i] = m.Prover.CAA(ctx, n, m.now())
-			return nil
-		})
-	}
-	_ = g.Wait() // the checks return diagnoses, no errors
+	found := lookUp(ctx, names, func(ctx context.Context, n string) core.Diagnosis { return m.Prover.CAA(ctx, n, m.now()) })
 	now := m.now()
 	var forbidden []string
 	open := false
