@@ -281,3 +281,20 @@ func TestTwoNodes(t *testing.T) {
 		}
 	})
 }
+
+// TestPanic: a look-up that panics costs its order a retry and nothing else.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "sqlite:"+t.TempDir()+"/acmd.db")
+	b.world.set("www.example.de", true)
+	b.world.during = func() { panic("a stranger's packet") }
+	arn := b.request(t, "www.example.de")
+	b.settle(t)
+	v := b.want(t, arn, core.StatusPending)
+	if !v.Order.DueAt.After(b.now()) || v.Order.Attempts != 1 {
+		t.Errorf("due at %s after %d attempts", v.Order.DueAt, v.Order.Attempts)
+	}
+	b.world.during = nil
+	b.settleAfter(t, 5*time.Minute)
+	b.want(t, arn, core.StatusIssued)
+}

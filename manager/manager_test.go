@@ -48,7 +48,7 @@ type world struct {
 func (w *world) DNS(_ context.Context, p validator.DNSProof, now time.Time) core.Diagnosis {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.asked++
+	w.asked++ // and unlocked again also if during panics
 	if w.during != nil {
 		w.during()
 	}

@@ -2,6 +2,8 @@ package manager
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -18,7 +20,10 @@ import (
 func (m *Manager) prove(ctx context.Context, j *job) (wait bool, err error) {
 	from := j.order.State
 	bases := j.order.Unproven(j.proof, core.DefaultReuse, m.now())
-	found := lookUp(ctx, bases, func(ctx context.Context, base string) core.Diagnosis { return m.check(ctx, j.cert.Account, base) })
+	found, err := lookUp(ctx, bases, func(ctx context.Context, base string) core.Diagnosis { return m.check(ctx, j.cert.Account, base) })
+	if err != nil {
+		return true, err
+	}
 	now := m.now()
 	var hint time.Time
 	var proofs []core.Proof
@@ -73,23 +78,28 @@ func recordless(c core.Code) bool {
 }
 
 // lookUp runs a look-up for each name, several at a time, each within its
-// budget and all within the round's.
-func lookUp(ctx context.Context, names []string, one func(ctx context.Context, name string) core.Diagnosis) []core.Diagnosis {
+// budget and all within the round's. A panic over what a stranger's name server
+// sent becomes a fault of this order alone.
+func lookUp(ctx context.Context, names []string, one func(ctx context.Context, name string) core.Diagnosis) ([]core.Diagnosis, error) {
 	ctx, cancel := context.WithTimeout(ctx, roundBudget)
 	defer cancel()
 	found := make([]core.Diagnosis, len(names))
 	var g errgroup.Group
 	g.SetLimit(checksAtOnce)
 	for i, n := range names {
-		g.Go(func() error {
+		g.Go(func() (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = fmt.Errorf("panic in the look-up of %s: %v\n%s", n, p, debug.Stack())
+				}
+			}()
 			ctx, cancel := context.WithTimeout(ctx, checkBudget)
 			defer cancel()
 			found[i] = one(ctx, n)
 			return nil
 		})
 	}
-	_ = g.Wait() // the look-ups return diagnoses, no errors
-	return found
+	return found, g.Wait()
 }
 
 // check looks once whether the account's record for the name is in place.
@@ -127,7 +137,10 @@ func (m *Manager) noteCheck(j *job, base string, d core.Diagnosis, now time.Time
 // fails the order; an answer that could not be had keeps it waiting: fail closed.
 func (m *Manager) permit(ctx context.Context, j *job) (wait bool, err error) {
 	from, names := j.order.State, j.cert.Names
-	found := lookUp(ctx, names, func(ctx context.Context, n string) core.Diagnosis { return m.Prover.CAA(ctx, n, m.now()) })
+	found, err := lookUp(ctx, names, func(ctx context.Context, n string) core.Diagnosis { return m.Prover.CAA(ctx, n, m.now()) })
+	if err != nil {
+		return true, err
+	}
 	now := m.now()
 	var forbidden []string
 	open := false
