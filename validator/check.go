@@ -23,8 +23,8 @@ type check struct {
 	v             *Validator
 	now           time.Time
 	resolvers     []*resolver // those this check may ask, never empty after choose
-	answeredBy    string
-	authenticated bool
+	answeredBy    string      // the resolver of the last answer; "" before the first
+	authenticated bool        // every answer was validated, not just the last
 
 	mu   sync.Mutex
 	seen []core.Evidence

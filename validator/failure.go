@@ -48,7 +48,7 @@ func (c *check) isBogus(ctx context.Context, r reply) bool {
 	if r.bogus() {
 		return true
 	}
-	for _, res := range c.resolvers {
+	for _, res := range c.v.resolvers {
 		if res.address != r.server {
 			continue
 		}
@@ -59,6 +59,22 @@ func (c *check) isBogus(ctx context.Context, r reply) bool {
 		return again.outcome.settled()
 	}
 	return false
+}
+
+// withoutRoot is the diagnosis when the root, by which a resolver shows that it
+// validates, was not had.
+func (c *check) withoutRoot(ctx context.Context, r reply) diagnosis {
+	switch {
+	case c.isBogus(ctx, r):
+		return diagnose(core.CodeNoValidation,
+			"DNSSEC is required, but the resolver %s cannot validate the root itself (%s): give it the trust anchor of the root that it asks, which a network may have of its own, and see that its clock is right.",
+			r.server, r)
+	case r.outcome == servfail || r.outcome == malformed:
+		return diagnose(core.CodeServfail,
+			"The resolver %s could not find out about the signed root, by which it must show that it validates (%s): see whether it reaches the root's name servers, or those that it forwards to.",
+			r.server, r)
+	}
+	return unanswered(r, "the signed root, to see whether it validates")
 }
 
 // notValidating is the diagnosis when no resolver may be believed.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -116,18 +117,12 @@ www A 198.18.0.2
 `, serial, more)
 }
 
-// realNSD serves the customer's zone, and ours, on one loopback port.
-func realNSD(t *testing.T, dir string) (daemon, int) {
+// realNSD serves zones, keyed by their names with the final dot, on one loopback port.
+func realNSD(t *testing.T, dir string, zones map[string]string) (daemon, int) {
 	t.Helper()
 	path, port := program(t, "nsd"), freePort(t)
-	write(t, filepath.Join(dir, "example.com.zone"), customer(1, ""))
-	write(t, filepath.Join(dir, "acmd.net.zone"), `$ORIGIN validations.acmd.net.
-$TTL 60
-@ SOA ns1 hostmaster 1 7200 3600 1209600 60
-@ NS ns1
-ns1 A 198.18.0.1
-`+ours)
-	conf := write(t, filepath.Join(dir, "nsd.conf"), fmt.Sprintf(`server:
+	var conf strings.Builder
+	fmt.Fprintf(&conf, `server:
   ip-address: 127.0.0.1@%d
   username: ""
   zonesdir: %q
@@ -139,20 +134,19 @@ ns1 A 198.18.0.1
   server-count: 1
 remote-control:
   control-enable: no
-zone:
-  name: example.com
-  zonefile: example.com.zone
-zone:
-  name: validations.acmd.net
-  zonefile: acmd.net.zone
-`, port, dir, filepath.Join(dir, "nsd.pid"), filepath.Join(dir, "zone.list")))
-	return start(t, path, "-d", "-c", conf), port
+`, port, dir, filepath.Join(dir, "nsd.pid"), filepath.Join(dir, "zone.list"))
+	for name, text := range zones {
+		write(t, filepath.Join(dir, name+"zone"), text)
+		fmt.Fprintf(&conf, "zone:\n  name: %q\n  zonefile: %q\n", name, name+"zone")
+	}
+	return start(t, path, "-d", "-c", write(t, filepath.Join(dir, "nsd.conf"), conf.String())), port
 }
 
-// realUnbound resolves through that NSD only.
-func realUnbound(t *testing.T, dir string, nsd int) (daemon, string) {
+// realUnbound resolves on loopback. more is the rest of its server clause, then
+// what follows that: where it finds the zones.
+func realUnbound(t *testing.T, more string) (daemon, string) {
 	t.Helper()
-	path, port := program(t, "unbound"), freePort(t)
+	path, port, dir := program(t, "unbound"), freePort(t), t.TempDir()
 	conf := write(t, filepath.Join(dir, "unbound.conf"), fmt.Sprintf(`server:
   interface: 127.0.0.1
   port: %d
@@ -163,18 +157,25 @@ func realUnbound(t *testing.T, dir string, nsd int) (daemon, string) {
   use-syslog: no
   do-ip6: no
   do-not-query-localhost: no
-  module-config: "iterator"
   num-threads: 1
+%s
 remote-control:
   control-enable: no
-stub-zone:
-  name: "example.com"
-  stub-addr: 127.0.0.1@%d
-stub-zone:
-  name: "validations.acmd.net"
-  stub-addr: 127.0.0.1@%d
-`, port, dir, filepath.Join(dir, "unbound.pid"), nsd, nsd))
+`, port, dir, filepath.Join(dir, "unbound.pid"), more))
 	return start(t, path, "-d", "-c", conf), fmt.Sprintf("127.0.0.1:%d", port)
+}
+
+// stub makes Unbound ask the server on that loopback port for a zone.
+func stub(zone string, port int) string {
+	return fmt.Sprintf("stub-zone:\n  name: %q\n  stub-addr: 127.0.0.1@%d\n", zone, port)
+}
+
+// has reports whether the server gives an answer with records.
+func has(server, name string, qtype uint16) bool {
+	m := new(dns.Msg)
+	m.SetQuestion(name, qtype)
+	r, err := dns.Exchange(m, server)
+	return err == nil && len(r.Answer) > 0
 }
 
 // The way of a customer with a real name server and a real resolver: nothing
@@ -184,20 +185,19 @@ func TestUnboundAndNSD(t *testing.T) {
 	program(t, "unbound")
 	program(t, "nsd")
 	dir := t.TempDir()
-	nsd, nsdPort := realNSD(t, dir)
-	unbound, resolver := realUnbound(t, dir, nsdPort)
+	nsd, nsdPort := realNSD(t, dir, map[string]string{"example.com.": customer(1, ""), "validations.acmd.net.": `$ORIGIN validations.acmd.net.
+$TTL 60
+@ SOA ns1 hostmaster 1 7200 3600 1209600 60
+@ NS ns1
+ns1 A 198.18.0.1
+` + ours})
+	unbound, resolver := realUnbound(t, "  module-config: \"iterator\"\n"+stub("example.com", nsdPort)+stub("validations.acmd.net", nsdPort))
 	nsdAddress := fmt.Sprintf("127.0.0.1:%d", nsdPort)
 	v, err := New(Config{Resolvers: []string{resolver}, Timeout: 2 * time.Second, Issuers: []string{"ca.acmd.net"},
 		Allow: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/15")},
 		Dial:  mapped(map[string]string{"198.18.0.1:53": nsdAddress})})
 	if err != nil {
 		t.Fatal(err)
-	}
-	has := func(server, name string, qtype uint16) bool {
-		m := new(dns.Msg)
-		m.SetQuestion(name, qtype)
-		r, err := dns.Exchange(m, server)
-		return err == nil && len(r.Answer) > 0
 	}
 	eventually(t, "NSD answers", func() bool { return has(nsdAddress, testTarget, dns.TypeTXT) })
 	eventually(t, "Unbound answers", func() bool { return has(resolver, testTarget, dns.TypeTXT) })

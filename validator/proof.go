@@ -58,9 +58,13 @@ func path(record string, names []string) string {
 func (c *check) confirm(ctx context.Context, p DNSProof, target string) diagnosis {
 	r := c.lookup(ctx, target, dns.TypeTXT)
 	if r.outcome != found {
+		what, mend := r.String(), "delegation and name servers"
+		if c.isBogus(ctx, r) {
+			what, mend = what+"; its DNSSEC signatures do not validate", "signatures and its DS record"
+		}
 		return diagnose(core.CodeZoneUnreachable,
-			"The CNAME record at %s is right, but the resolver %s got no value at %s in this service's own validation zone (%s): nothing needs to change at your domain; the operator must see to the zone's delegation and name servers.",
-			p.Record, r.server, target, r)
+			"The CNAME record at %s is right, but the resolver %s got no value at %s in this service's own validation zone (%s): nothing needs to change at your domain; the operator must see to the zone's %s.",
+			p.Record, r.server, target, what, mend)
 	}
 	var wrong string
 	match := 0

@@ -62,7 +62,8 @@ func (c *check) lookup(ctx context.Context, name string, qtype uint16) reply {
 			if worst.outcome == timeout || worst.outcome == unreachable {
 				c.v.first.Store(uint32(at))
 			}
-			c.answeredBy, c.authenticated = r.server, r.ad
+			c.authenticated = r.ad && (c.authenticated || c.answeredBy == "")
+			c.answeredBy = r.server
 			return r
 		}
 		if worst.outcome == "" || rank(r.outcome) < rank(worst.outcome) {
@@ -106,7 +107,7 @@ func (c *check) choose(ctx context.Context) (d diagnosis) {
 	case len(c.resolvers) > 0:
 		return d
 	case silent.outcome != "":
-		return unanswered(silent, "the signed root, to see whether it validates")
+		return c.withoutRoot(ctx, silent)
 	}
 	return notValidating(c.v.resolvers)
 }

@@ -87,3 +87,39 @@ func TestSilentWhenAskedForRoot(t *testing.T) {
 		t.Errorf("no answer was remembered as one: %d questions", n)
 	}
 }
+
+// A resolver that fails at the root is diagnosed as that, not as a fault of
+// anybody's domain.
+func TestResolverFailsAtRoot(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		odd   func(q dns.Question, _ bool, r *dns.Msg) bool
+		code  core.Code
+		parts []string
+	}{
+		"no way to it": {func(_ dns.Question, _ bool, r *dns.Msg) bool { r.Rcode = dns.RcodeServerFailure; return true },
+			core.CodeServfail, []string{"root's name servers", "SERVFAIL"}},
+		"NOTIMP": {func(_ dns.Question, _ bool, r *dns.Msg) bool { r.Rcode = dns.RcodeNotImplemented; return true },
+			core.CodeServfail, []string{"root's name servers", "NOTIMP"}},
+		"bogus, no EDE": {func(_ dns.Question, _ bool, r *dns.Msg) bool {
+			if !r.CheckingDisabled {
+				r.Rcode = dns.RcodeServerFailure
+			}
+			return true
+		}, core.CodeNoValidation, []string{"trust anchor", "clock"}},
+		"bogus": {func(_ dns.Question, _ bool, r *dns.Msg) bool {
+			r.Rcode = dns.RcodeServerFailure
+			extended(r, 9, "no key")
+			return true
+		}, core.CodeNoValidation, []string{"trust anchor", "extended error 9"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, rightZone)
+			s.odd = tt.odd
+			v := newValidator(t, s, requireDNSSEC)
+			expect(t, v.DNS(t.Context(), testProof(), testNow), tt.code, append(tt.parts, s.address)...)
+			expect(t, v.CAA(t.Context(), "www.example.com", testNow), tt.code, append(tt.parts, s.address)...)
+		})
+	}
+}
