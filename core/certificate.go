@@ -173,10 +173,12 @@ const (
 	ValidationFailed  ValidationStatus = "FAILED"
 )
 
-// ValidationStatus computes the status of one of the certificate's names. An
-// issued certificate shows SUCCESS for all of them, which is what the SDK's
-// waiter looks at (wire facts §5, §12). Once an order has ended, what it knew of
-// each name then is what stays (NameState), whatever the proof does later.
+// ValidationStatus computes the status of one of the certificate's names. The
+// SDK's waiter takes SUCCESS for all names as issued (wire facts §12), so while
+// an order is open not all can be that: the names show SUCCESS as they are
+// proven, and the last step, from all proven to the leaf, shows as pending. Once
+// an order has ended, what it knew of each name then is what stays (NameState),
+// whatever the proof does later.
 func (s Snapshot) ValidationStatus(name string) ValidationStatus {
 	if s.Leaf != nil {
 		return ValidationSuccess
@@ -190,10 +192,10 @@ func (s Snapshot) ValidationStatus(name string) ValidationStatus {
 		return ValidationPending
 	case n.Failed:
 		return ValidationFailed
-	case n.Proven, s.Order.State == OrderReady, s.Order.State == OrderIssued:
-		return ValidationSuccess
+	case s.Order.State == OrderReady, !n.Proven:
+		return ValidationPending
 	}
-	return ValidationPending
+	return ValidationSuccess
 }
 
 // MaxTags is how many tags a resource may have; keys beginning with "aws:" do not count.

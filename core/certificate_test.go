@@ -55,8 +55,8 @@ func TestValidationStatus(t *testing.T) {
 	)
 	for state, want := range map[core.OrderState][3]core.ValidationStatus{ // unknown, proven, failed
 		core.OrderPending: {pending, success, failed},
-		core.OrderReady:   {success, success, failed},
-		core.OrderIssued:  {success, success, failed},
+		core.OrderReady:   {pending, pending, failed}, // or the SDK's waiter would end before there is a leaf
+		core.OrderIssued:  {pending, success, failed},
 		core.OrderFailed:  {pending, success, failed},
 		core.OrderLapsed:  {pending, success, failed},
 	} {

@@ -60,6 +60,7 @@ type NameState struct {
 	Failed    bool       // this name made the order fail, or was unproven when it lapsed
 	Diagnosis *Diagnosis `json:",omitempty"` // why the last check did not succeed; nil when it did
 	CheckedAt time.Time  // zero before the first check
+	PermitAt  time.Time  // when CAA last permitted issuance; zero if never
 }
 
 // Intent is what is to be signed. It is committed before signing, so that a
@@ -87,7 +88,7 @@ type Order struct {
 	Deadline  time.Time // when an open order lapses
 	DueAt     time.Time // when to look at it next; meaningless once ended
 	Attempts  int       // checks made so far
-	PermitAt  time.Time // when CAA last permitted all names; zero if never
+	Faults    int       // faults of our own in a row: the store, the signer
 	Intent    *Intent   // nil until prepared
 	Version   int64     // compare-and-swap token, owned by the store
 }
@@ -164,12 +165,24 @@ func (o *Order) Next(proofs []Proof, reuse time.Duration, now time.Time) Step {
 		return StepLapse
 	case len(o.Unproven(proofs, reuse, now)) > 0, o.State == OrderPending:
 		return StepProve
-	case o.PermitAt.IsZero() || now.Sub(o.PermitAt) >= CAALifetime:
+	case len(o.Unpermitted(now)) > 0:
 		return StepPermit
 	case o.Intent == nil || now.Sub(o.Intent.At) >= IntentLifetime:
 		return StepPrepare
 	}
 	return StepSign
+}
+
+// Unpermitted lists the names for which CAA was not asked recently enough to
+// sign now (standards 1.36).
+func (o *Order) Unpermitted(now time.Time) []string {
+	var out []string
+	for _, n := range o.Names {
+		if n.PermitAt.IsZero() || now.Sub(n.PermitAt) >= CAALifetime {
+			out = append(out, n.Name)
+		}
+	}
+	return out
 }
 
 // Unproven lists the names, each without its wildcard label and once, that

@@ -117,7 +117,8 @@ func TestNext(t *testing.T) {
 	intent := &core.Intent{At: now}
 	ready := func(change func(o *core.Order)) core.Order {
 		o := order(core.OrderReady)
-		o.PermitAt, o.Intent = now, intent
+		permitAll(&o, now)
+		o.Intent = intent
 		change(&o)
 		return o
 	}
@@ -139,9 +140,9 @@ func TestNext(t *testing.T) {
 		{"pending, at the deadline", order(core.OrderPending), all, birth.Add(72 * time.Hour), core.StepLapse},
 		{"ready, at the deadline", ready(same), all, birth.Add(72 * time.Hour), core.StepLapse},
 		{"ready, a proof gone", ready(same), all[:1], now, core.StepProve},
-		{"ready, never permitted", ready(func(o *core.Order) { o.PermitAt = time.Time{} }), all, now, core.StepPermit},
-		{"ready, permit 8 h old (standards 1.36)", ready(func(o *core.Order) { o.PermitAt = now.Add(-8 * time.Hour) }), all, now, core.StepPermit},
-		{"ready, permit almost 8 h old", ready(func(o *core.Order) { o.PermitAt = now.Add(-8*time.Hour + time.Millisecond) }), all, now, core.StepSign},
+		{"ready, never permitted", ready(func(o *core.Order) { permitAll(o, time.Time{}) }), all, now, core.StepPermit},
+		{"ready, permit 8 h old (standards 1.36)", ready(func(o *core.Order) { permitAll(o, now.Add(-8*time.Hour)) }), all, now, core.StepPermit},
+		{"ready, permit almost 8 h old", ready(func(o *core.Order) { permitAll(o, now.Add(-8*time.Hour+time.Millisecond)) }), all, now, core.StepSign},
 		{"ready, nothing prepared", ready(func(o *core.Order) { o.Intent = nil }), all, now, core.StepPrepare},
 		{"ready, prepared 24 h ago (standards 1.51)", ready(func(o *core.Order) { o.Intent = &core.Intent{At: now.Add(-24 * time.Hour)} }), all, now, core.StepPrepare},
 		{"ready, prepared almost 24 h ago", ready(func(o *core.Order) { o.Intent = &core.Intent{At: now.Add(-24*time.Hour + time.Millisecond)} }), all, now, core.StepSign},
@@ -174,5 +175,12 @@ func TestUnproven(t *testing.T) {
 	}
 	if o.Name("www.example.org") != &o.Names[2] || o.Name("org") != nil {
 		t.Error("Name does not find a name's own state")
+	}
+}
+
+// permitAll notes that CAA permitted every name at t.
+func permitAll(o *core.Order, t time.Time) {
+	for i := range o.Names {
+		o.Names[i].PermitAt = t
 	}
 }

@@ -28,9 +28,9 @@ func NextTry(created, now, hint, deadline time.Time) time.Time {
 	return Millis(next)
 }
 
-// FaultRetry says when an order is looked at again after a fault of our own
-// (the store, the signer): five seconds doubling to five minutes.
-func FaultRetry(attempts int, now time.Time) time.Time {
-	wait := 5 * time.Second << min(max(attempts, 0), 6)
+// FaultRetry says when an order is looked at again after that many faults of
+// our own in a row (the store, the signer): five seconds doubling to five minutes.
+func FaultRetry(faults int, now time.Time) time.Time {
+	wait := 5 * time.Second << min(max(faults-1, 0), 6)
 	return Millis(now.Add(min(wait, 5*time.Minute)))
 }

@@ -81,12 +81,12 @@ func TestNextTryIsWholeMilliseconds(t *testing.T) {
 
 func TestFaultRetry(t *testing.T) {
 	t.Parallel()
-	for attempts, want := range map[int]time.Duration{
-		-1: 5 * time.Second, 0: 5 * time.Second, 1: 10 * time.Second, 2: 20 * time.Second, 3: 40 * time.Second,
-		4: 80 * time.Second, 5: 160 * time.Second, 6: 5 * time.Minute, 7: 5 * time.Minute, 1 << 40: 5 * time.Minute,
+	for faults, want := range map[int]time.Duration{
+		-1: 5 * time.Second, 0: 5 * time.Second, 1: 5 * time.Second, 2: 10 * time.Second, 3: 20 * time.Second, 4: 40 * time.Second,
+		5: 80 * time.Second, 6: 160 * time.Second, 7: 5 * time.Minute, 8: 5 * time.Minute, 1 << 40: 5 * time.Minute,
 	} {
-		if got := core.FaultRetry(attempts, birth).Sub(birth); got != want {
-			t.Errorf("after %d attempts: %s, want %s", attempts, got, want)
+		if got := core.FaultRetry(faults, birth).Sub(birth); got != want {
+			t.Errorf("after %d faults: %s, want %s", faults, got, want)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"go.uber.org/zap"
+
 	"acmd/ca"
 	"acmd/core"
 	"acmd/keyring"
@@ -23,7 +25,7 @@ func (m *Manager) prepare(ctx context.Context, j *job) (wait bool, err error) {
 	if err != nil {
 		return true, fmt.Errorf("make certificate request: %w", err)
 	}
-	now := m.now()
+	now := m.nowFor(j)
 	intent, err := m.CA.Prepare(ca.Request{CSR: csr, Names: j.cert.Names, Now: now})
 	if errors.Is(err, core.Invalid) {
 		return true, m.abandon(ctx, j, err)
@@ -44,10 +46,13 @@ func (m *Manager) prepare(ctx context.Context, j *job) (wait bool, err error) {
 func (m *Manager) sign(ctx context.Context, j *job) error {
 	from, intent := j.order.State, j.order.Intent
 	der, err := m.CA.Sign(intent.TBS)
+	if errors.Is(err, core.Invalid) {
+		return m.discard(ctx, j, err)
+	}
 	if err != nil {
 		return fmt.Errorf("sign certificate: %w", err)
 	}
-	now := m.now()
+	now := m.nowFor(j)
 	if err := j.order.To(core.OrderIssued, now); err != nil {
 		return err
 	}
@@ -64,10 +69,20 @@ func (m *Manager) sign(ctx context.Context, j *job) error {
 	return nil
 }
 
+// discard drops prepared bytes that the CA does not sign any more: it was
+// replaced since, or its rules changed. They never left, so others take their place.
+func (m *Manager) discard(ctx context.Context, j *job, cause error) error {
+	m.Log.Warn("prepared certificate is not signed any more and is prepared anew", zap.String("order", j.order.ID), zap.Error(cause))
+	now := m.nowFor(j)
+	j.order.Intent, j.order.UpdatedAt = nil, now
+	j.order.DueAt = core.FaultRetry(1, now)
+	return m.save(ctx, j, j.order.State, store.Save{Release: true})
+}
+
 // abandon fails the order because our own CA refuses to sign: a rule of the
 // profile is broken, and trying again cannot help.
 func (m *Manager) abandon(ctx context.Context, j *job, cause error) error {
-	from, now := j.order.State, m.now()
+	from, now := j.order.State, m.nowFor(j)
 	for i := range j.order.Names {
 		j.order.Names[i].Diagnosis = &core.Diagnosis{Code: core.CodeIssuance,
 			Sentence: fmt.Sprintf("The CA refuses to sign: %s.", cause),

@@ -291,8 +291,8 @@ func TestPanic(t *testing.T) {
 	arn := b.request(t, "www.example.de")
 	b.settle(t)
 	v := b.want(t, arn, core.StatusPending)
-	if !v.Order.DueAt.After(b.now()) || v.Order.Attempts != 1 {
-		t.Errorf("due at %s after %d attempts", v.Order.DueAt, v.Order.Attempts)
+	if !v.Order.DueAt.After(b.now()) || v.Order.Faults != 1 {
+		t.Errorf("due at %s after %d faults", v.Order.DueAt, v.Order.Faults)
 	}
 	b.world.during = nil
 	b.settleAfter(t, 5*time.Minute)

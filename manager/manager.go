@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,10 +60,15 @@ type Config struct {
 // Bounds of the engine. They are about this process, not about what is stored.
 const (
 	workers      = 256              // orders worked on at a time; nearly all of them wait for somebody's name server
-	lease        = 5 * time.Minute  // how long a claimed order belongs to its claimer, and may take
+	perAccount   = 64               // of them, one account's: nobody's slow name servers stop the others
+	batch        = 32               // orders claimed at a time
+	lease        = 20 * time.Second // how long a claimed order belongs to its claimer, who renews it while at work
+	renewEvery   = 5 * time.Second  // how often leases are renewed
+	workBudget   = 5 * time.Minute  // for one order in hand, whatever it waits for
+	storeBudget  = 10 * time.Second // for one answer of the store: a silent database must not hold us
 	poll         = time.Second / 2  // how often to look for due work unasked
 	checkBudget  = 30 * time.Second // for all look-ups of one name
-	roundBudget  = 90 * time.Second // for the look-ups of all names of an order, so that what they found is saved within the lease
+	roundBudget  = 90 * time.Second // for the look-ups of all names of an order; the rest has its turn in the next round
 	checksAtOnce = 10               // names of one order looked up at a time
 	seenQueue    = 1024             // look-ups from outside that wait to be matched
 )
@@ -73,13 +77,12 @@ const (
 // be called from several goroutines.
 type Manager struct {
 	Config
-	holder   string        // this process, in leases
-	slots    chan struct{} // one per order being worked on
-	draining sync.Mutex    // held while one goroutine collects all slots
-	nudge    chan struct{} // there may be due work
-	seen     chan string   // target labels that were just looked up
-	quiet    *quiet
-	metrics  *metrics
+	holder  string        // this process, in leases
+	hand    *hand         // the orders being worked on
+	nudge   chan struct{} // there may be due work
+	seen    chan string   // target labels that were just looked up
+	quiet   *quiet
+	metrics *metrics
 }
 
 // New checks the configuration and makes a Manager; nothing runs yet.
@@ -97,7 +100,7 @@ func New(c Config) (*Manager, error) {
 	return &Manager{
 		Config:  c,
 		holder:  uuid.NewString(),
-		slots:   make(chan struct{}, workers),
+		hand:    newHand(),
 		nudge:   make(chan struct{}, 1),
 		seen:    make(chan string, seenQueue),
 		quiet:   &quiet{},
@@ -113,6 +116,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { m.listen(ctx); return nil })
 	g.Go(func() error { m.sweep(ctx); return nil })
+	g.Go(func() error { m.renew(ctx); return nil })
 	return g.Wait()
 }
 

@@ -14,28 +14,27 @@ import (
 	"acmd/validator"
 )
 
-// prove checks every name that lacks a fresh proof, all at a time, and commits
+// prove checks the names that lack a fresh proof, several at a time, and commits
 // what came of it. The order moves to ready if nothing is missing any more,
 // else it waits for the next try.
 func (m *Manager) prove(ctx context.Context, j *job) (wait bool, err error) {
 	from := j.order.State
-	bases := j.order.Unproven(j.proof, core.DefaultReuse, m.now())
-	found, err := lookUp(ctx, bases, func(ctx context.Context, base string) core.Diagnosis { return m.check(ctx, j.cert.Account, base) })
+	bases := j.order.Unproven(j.proof, core.DefaultReuse, m.nowFor(j))
+	looks, err := lookUp(ctx, j.leastRecent(bases), func(ctx context.Context, base string) core.Diagnosis { return m.check(ctx, j.cert.Account, base) })
 	if err != nil {
 		return true, err
 	}
-	now := m.now()
-	var hint time.Time
+	now := m.nowFor(j)
+	next := core.NextTry(j.order.CreatedAt, now, earliest(looks), j.order.Deadline)
 	var proofs []core.Proof
-	seen := false
-	for i, base := range bases {
-		p := m.noteCheck(j, base, found[i], now)
-		proofs = append(proofs, p)
-		if recordless(found[i].Code) && m.quiet.missed(p.Label) {
-			seen = true
+	for _, l := range looks {
+		if !l.asked {
+			next = now // the round was too short for all: go on with those
+			continue
 		}
-		if r := found[i].RetryAt; !r.IsZero() && (hint.IsZero() || r.Before(hint)) {
-			hint = r
+		proofs = append(proofs, m.noteCheck(j, l, now))
+		if soon := core.Millis(now.Add(quietStep)); recordless(l.found.Code) && soon.Before(next) && m.quiet.missed(m.label(j, l.name)) {
+			next = soon // somebody saw the record while we looked in vain
 		}
 	}
 	missing := j.order.Unproven(j.proof, core.DefaultReuse, now)
@@ -60,10 +59,7 @@ func (m *Manager) prove(ctx context.Context, j *job) (wait bool, err error) {
 			return true, err
 		}
 	}
-	j.order.DueAt = core.NextTry(j.order.CreatedAt, now, hint, j.order.Deadline)
-	if soon := core.Millis(now.Add(quietStep)); seen && soon.Before(j.order.DueAt) {
-		j.order.DueAt = soon
-	}
+	j.order.DueAt = next
 	return true, m.save(ctx, j, from, store.Save{Proofs: proofs, Release: true})
 }
 
@@ -77,29 +73,74 @@ func recordless(c core.Code) bool {
 	return false
 }
 
-// lookUp runs a look-up for each name, several at a time, each within its
-// budget and all within the round's. A panic over what a stranger's name server
-// sent becomes a fault of this order alone.
-func lookUp(ctx context.Context, names []string, one func(ctx context.Context, name string) core.Diagnosis) ([]core.Diagnosis, error) {
-	ctx, cancel := context.WithTimeout(ctx, roundBudget)
+// look is one name's look-up in a round.
+type look struct {
+	name  string
+	asked bool // false: the round ended before its turn
+	found core.Diagnosis
+}
+
+// lookUp runs a look-up for each name in turn, several at a time, each within
+// its budget and all within the round's. An error means that nothing that came
+// back counts: the daemon stops, or a look-up panicked over what a stranger's
+// name server sent.
+func lookUp(ctx context.Context, names []string, one func(ctx context.Context, name string) core.Diagnosis) ([]look, error) {
+	round, cancel := context.WithTimeout(ctx, roundBudget)
 	defer cancel()
-	found := make([]core.Diagnosis, len(names))
+	looks := make([]look, len(names))
 	var g errgroup.Group
 	g.SetLimit(checksAtOnce)
 	for i, n := range names {
+		looks[i].name = n
 		g.Go(func() (err error) {
 			defer func() {
 				if p := recover(); p != nil {
 					err = fmt.Errorf("panic in the look-up of %s: %v\n%s", n, p, debug.Stack())
 				}
 			}()
-			ctx, cancel := context.WithTimeout(ctx, checkBudget)
+			if round.Err() != nil {
+				return nil
+			}
+			ctx, cancel := context.WithTimeout(round, checkBudget)
 			defer cancel()
-			found[i] = one(ctx, n)
+			looks[i].found = one(ctx, n)
+			// What the end of the round broke off says nothing of the name, but
+			// for the first ones, which had all the time there is.
+			looks[i].asked = round.Err() == nil || i < checksAtOnce
 			return nil
 		})
 	}
-	return found, g.Wait()
+	err := g.Wait()
+	if err == nil {
+		err = ctx.Err()
+	}
+	return looks, err
+}
+
+// earliest is the first moment at which looking again makes sense, by what the looks found; zero if unknown.
+func earliest(looks []look) time.Time {
+	var hint time.Time
+	for _, l := range looks {
+		if r := l.found.RetryAt; !r.IsZero() && (hint.IsZero() || r.Before(hint)) {
+			hint = r
+		}
+	}
+	return hint
+}
+
+// leastRecent sorts names so that the ones not looked at for the longest come
+// first: in an order of many slow names each gets its turn.
+func (j *job) leastRecent(names []string) []string {
+	checked := func(name string) time.Time {
+		for _, n := range j.order.Names {
+			if n.Name == name || core.BaseName(n.Name) == name {
+				return n.CheckedAt
+			}
+		}
+		return time.Time{}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return checked(a).Compare(checked(b)) })
+	return names
 }
 
 // check looks once whether the account's record for the name is in place.
@@ -112,63 +153,72 @@ func (m *Manager) check(ctx context.Context, account, base string) core.Diagnosi
 		Values: m.Tokens.Accepted(rec.Label, m.now())}, m.now())
 }
 
+// label is the target label of one of the job's names.
+func (m *Manager) label(j *job, base string) string {
+	return m.Tokens.Record(j.cert.Account, base).Label
+}
+
 // noteCheck writes what came of a check into the order and the job's proofs.
-func (m *Manager) noteCheck(j *job, base string, d core.Diagnosis, now time.Time) core.Proof {
+func (m *Manager) noteCheck(j *job, l look, now time.Time) core.Proof {
 	for i := range j.order.Names {
 		n := &j.order.Names[i]
-		if core.BaseName(n.Name) != base {
+		if core.BaseName(n.Name) != l.name {
 			continue
 		}
 		n.CheckedAt, n.Diagnosis = now, nil
-		if !d.OK() {
-			n.Diagnosis = &d
+		if !l.found.OK() {
+			n.Diagnosis = &l.found
 		}
 	}
-	k := slices.IndexFunc(j.proof, func(p core.Proof) bool { return p.Name == base })
+	k := slices.IndexFunc(j.proof, func(p core.Proof) bool { return p.Name == l.name })
 	if k < 0 {
-		j.proof = append(j.proof, core.Proof{Account: j.cert.Account, Name: base, Method: j.cert.Method, Label: m.Tokens.Record(j.cert.Account, base).Label})
+		j.proof = append(j.proof, core.Proof{Account: j.cert.Account, Name: l.name, Method: j.cert.Method, Label: m.label(j, l.name)})
 		k = len(j.proof) - 1
 	}
-	j.proof[k] = j.proof[k].Checked(now, d.OK())
+	j.proof[k] = j.proof[k].Checked(now, l.found.OK())
 	return j.proof[k]
 }
 
-// permit asks CAA about every name (standards 1.33: at issuance). A refusal
-// fails the order; an answer that could not be had keeps it waiting: fail closed.
+// permit asks CAA about the names not asked about recently (standards 1.33,
+// 1.36: at issuance). A refusal fails the order; an answer that could not be had
+// keeps it waiting: fail closed.
 func (m *Manager) permit(ctx context.Context, j *job) (wait bool, err error) {
-	from, names := j.order.State, j.cert.Names
-	found, err := lookUp(ctx, names, func(ctx context.Context, n string) core.Diagnosis { return m.Prover.CAA(ctx, n, m.now()) })
+	from := j.order.State
+	names := j.leastRecent(j.order.Unpermitted(m.nowFor(j)))
+	looks, err := lookUp(ctx, names, func(ctx context.Context, n string) core.Diagnosis { return m.Prover.CAA(ctx, n, m.now()) })
 	if err != nil {
 		return true, err
 	}
-	now := m.now()
+	now := m.nowFor(j)
+	next := now // when the round was too short for all, the rest follows at once
 	var forbidden []string
-	open := false
-	for i, n := range names {
-		s := j.order.Name(n)
-		s.CheckedAt, s.Diagnosis = now, nil
-		if found[i].OK() {
+	for _, l := range looks {
+		if !l.asked {
 			continue
 		}
-		s.Diagnosis = &found[i]
-		if found[i].Code == core.CodeCAAForbids {
-			forbidden = append(forbidden, n)
-		} else {
-			open = true
+		s := j.order.Name(l.name)
+		s.CheckedAt, s.Diagnosis = now, nil
+		switch {
+		case l.found.OK():
+			s.PermitAt = now
+			continue
+		case l.found.Code == core.CodeCAAForbids:
+			forbidden = append(forbidden, l.name)
 		}
+		s.Diagnosis = &l.found
+		next = core.NextTry(j.order.CreatedAt, now, time.Time{}, j.order.Deadline)
 	}
 	j.order.UpdatedAt = now
-	switch {
-	case len(forbidden) > 0:
+	if len(forbidden) > 0 {
 		if err := j.order.Fail(core.ReasonCAA, now, forbidden...); err != nil {
 			return true, err
 		}
 		return true, m.save(ctx, j, from, store.Save{Release: true})
-	case open:
+	}
+	if len(j.order.Unpermitted(now)) > 0 {
 		j.order.Attempts++
-		j.order.DueAt = core.NextTry(j.order.CreatedAt, now, time.Time{}, j.order.Deadline)
+		j.order.DueAt = next
 		return true, m.save(ctx, j, from, store.Save{Release: true})
 	}
-	j.order.PermitAt = now // saved together with what is prepared next
-	return false, nil
+	return false, nil // saved together with what is prepared next
 }

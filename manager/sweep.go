@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,16 +23,15 @@ func (m *Manager) Nudge() {
 
 // sweep starts due work until ctx ends, then waits for what it started.
 func (m *Manager) sweep(ctx context.Context) {
+	m.fault(ctx, "take over", m.within(ctx, m.Store.TakeOver))
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
-		if _, err := m.start(ctx); err != nil && ctx.Err() == nil {
-			m.metrics.faults.Inc()
-			m.Log.Error("sweep", zap.Error(err))
-		}
+		_, err := m.start(ctx)
+		m.fault(ctx, "sweep", err)
 		select {
 		case <-ctx.Done():
-			m.drain()
+			<-m.hand.wait()
 			return
 		case <-m.nudge:
 		case <-tick.C:
@@ -39,16 +39,36 @@ func (m *Manager) sweep(ctx context.Context) {
 	}
 }
 
-// drain takes every slot, which is to wait until no order is in hand, and gives them back.
-func (m *Manager) drain() {
-	m.draining.Lock() // two that each hold some slots would wait for each other
-	defer m.draining.Unlock()
-	for range workers {
-		m.slots <- struct{}{}
+// renew keeps the leases of the orders in hand until ctx ends and they are done.
+func (m *Manager) renew(ctx context.Context) {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return // what is in hand stops looking things up and is saved at once
+		}
+		m.fault(ctx, "renew leases", m.within(ctx, func(ctx context.Context) error {
+			return m.Store.RenewLeases(ctx, m.holder, m.now().Add(lease), m.hand.ids())
+		}))
 	}
-	for range workers {
-		<-m.slots
+}
+
+// within asks the store something that must not take for ever.
+func (m *Manager) within(ctx context.Context, ask func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeBudget)
+	defer cancel()
+	return ask(ctx)
+}
+
+// fault counts and logs an error of our own; that we are stopping is none.
+func (m *Manager) fault(ctx context.Context, what string, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
 	}
+	m.metrics.faults.Inc()
+	m.Log.Error(what, zap.Error(err))
 }
 
 // Settle does all work that is due now, and returns when it is done. The dev
@@ -59,12 +79,18 @@ func (m *Manager) Settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		m.drain()
-		due, ok, err := m.Store.NextDue(ctx)
+		select {
+		case <-m.hand.wait():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		var due time.Time
+		var open bool
+		err = m.within(ctx, func(ctx context.Context) (err error) { due, open, err = m.Store.NextDue(ctx); return err })
 		if err != nil {
 			return fmt.Errorf("next due: %w", err)
 		}
-		if n == 0 && (!ok || due.After(m.now())) {
+		if n == 0 && (!open || due.After(m.now())) {
 			return nil
 		}
 		if n == 0 {
@@ -78,48 +104,42 @@ func (m *Manager) Settle(ctx context.Context) error {
 	}
 }
 
-// start claims as many due orders as there are free slots and sets a goroutine
-// to each. It returns how many it started.
-func (m *Manager) start(ctx context.Context) (int, error) {
-	started := 0
+// start claims due orders as long as there are some and a hand is free, and
+// sets a goroutine to each. It returns how many it started.
+func (m *Manager) start(ctx context.Context) (started int, err error) {
 	for {
-		free := 0
-		for free < workers {
-			select {
-			case m.slots <- struct{}{}:
-				free++
-				continue
-			default:
-			}
-			break
-		}
-		if free == 0 {
+		free, except := m.hand.free()
+		limit := min(free, batch)
+		if limit <= 0 {
 			return started, nil
 		}
+		var orders []core.Order
 		now := m.now()
-		orders, err := m.Store.ClaimOrders(ctx, store.Claim{Holder: m.holder, Now: now, Until: now.Add(lease), Limit: free})
-		for range free - len(orders) {
-			<-m.slots
-		}
-		for _, o := range orders {
-			go m.work(ctx, o)
-		}
-		started += len(orders)
+		err = m.within(ctx, func(ctx context.Context) (err error) {
+			orders, err = m.Store.ClaimOrders(ctx, store.Claim{Holder: m.holder, Now: now, Until: now.Add(lease), Limit: limit, Except: except})
+			return err
+		})
 		if err != nil {
 			return started, fmt.Errorf("claim orders: %w", err)
 		}
-		if len(orders) < free {
+		for _, o := range orders {
+			if m.hand.take(o) {
+				started++
+				go m.work(ctx, o)
+			}
+		}
+		if len(orders) < limit {
 			return started, nil
 		}
 	}
 }
 
-// work takes one claimed order as far as it goes, and gives its slot back. A
-// stop of the daemon lets it finish: what began is bounded by its own deadline.
+// work takes one claimed order as far as it goes. When the daemon stops, the
+// look-ups under way are given up and the order is handed back at once; a
+// commit that has begun is not.
 func (m *Manager) work(ctx context.Context, o core.Order) {
-	defer func() { <-m.slots; m.Nudge() }()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
-	defer cancel()
+	defer m.Nudge()
+	defer m.hand.drop(o)
 	defer func() {
 		if p := recover(); p != nil {
 			// The lease runs out and the order is tried again.
@@ -127,16 +147,22 @@ func (m *Manager) work(ctx context.Context, o core.Order) {
 			m.Log.Error("panic", zap.String("order", o.ID), zap.Any("panic", p), zap.Stack("stack"))
 		}
 	}()
-	last, err := m.advance(ctx, o)
+	wctx, cancel := context.WithTimeout(ctx, workBudget)
+	defer cancel()
+	last, err := m.advance(wctx, o)
 	if err == nil || errors.Is(err, core.Conflict) || errors.Is(err, core.NotFound) {
 		return // done, deleted, or someone else's by now
 	}
-	m.metrics.faults.Inc()
-	now := m.now()
-	m.Log.Error("order", zap.String("order", o.ID), zap.String("arn", o.Arn), zap.Error(err))
-	last.Attempts++
-	last.DueAt = core.FaultRetry(last.Attempts, now)
-	if _, err := m.Store.SaveOrder(ctx, last, store.Save{Holder: m.holder, Release: true}); err != nil && !errors.Is(err, core.Conflict) {
+	if ctx.Err() == nil {
+		m.fault(ctx, "order "+o.ID+" of "+o.Arn, err)
+		last.Faults++
+		last.DueAt = core.FaultRetry(last.Faults, m.now())
+	}
+	err = m.within(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		_, err := m.Store.SaveOrder(ctx, last, store.Save{Holder: m.holder, Release: true})
+		return err
+	})
+	if err != nil && !errors.Is(err, core.Conflict) {
 		m.Log.Error("put off order", zap.String("order", o.ID), zap.Error(err))
 	}
 }
@@ -150,13 +176,15 @@ type job struct {
 
 // advance takes steps until the order ends or must wait. It returns the order as last saved.
 func (m *Manager) advance(ctx context.Context, o core.Order) (core.Order, error) {
-	s, err := m.Store.SnapshotByArn(ctx, o.Arn)
+	var s core.Snapshot
+	err := m.within(ctx, func(ctx context.Context) (err error) { s, err = m.Store.SnapshotByArn(ctx, o.Arn); return err })
 	if err != nil {
 		return o, fmt.Errorf("read certificate: %w", err)
 	}
 	j := &job{order: o, cert: s.Certificate, proof: s.Proofs}
 	for {
 		before := j.order
+		before.Names = slices.Clone(j.order.Names) // the step writes into them
 		wait, err := m.step(ctx, j)
 		if err != nil {
 			before.Version = j.order.Version
@@ -168,9 +196,19 @@ func (m *Manager) advance(ctx context.Context, o core.Order) (core.Order, error)
 	}
 }
 
+// nowFor is the present as the order sees it: never before its own birth, should
+// the machine's clock be set back.
+func (m *Manager) nowFor(j *job) time.Time {
+	now := m.now()
+	if now.Before(j.order.CreatedAt) {
+		return j.order.CreatedAt
+	}
+	return now
+}
+
 // step does what the order needs next. wait says that nothing more can be done now.
 func (m *Manager) step(ctx context.Context, j *job) (wait bool, err error) {
-	switch j.order.Next(j.proof, core.DefaultReuse, m.now()) {
+	switch j.order.Next(j.proof, core.DefaultReuse, m.nowFor(j)) {
 	case core.StepLapse:
 		return true, m.lapse(ctx, j)
 	case core.StepProve:
@@ -186,14 +224,16 @@ func (m *Manager) step(ctx context.Context, j *job) (wait bool, err error) {
 }
 
 // save commits the order as it is now, with what belongs to it, and logs the
-// move if there was one.
+// move if there was one. A stop of the daemon does not break it off.
 func (m *Manager) save(ctx context.Context, j *job, from core.OrderState, s store.Save) error {
 	s.Holder = m.holder
 	now := j.order.UpdatedAt
 	if j.order.State != from {
 		s.Records = append(s.Records, m.moved(j.cert, j.order, from, now))
 	}
-	saved, err := m.Store.SaveOrder(ctx, j.order, s)
+	j.order.Faults = 0
+	var saved core.Order
+	err := m.within(context.WithoutCancel(ctx), func(ctx context.Context) (err error) { saved, err = m.Store.SaveOrder(ctx, j.order, s); return err })
 	if err != nil {
 		return fmt.Errorf("save order: %w", err)
 	}
@@ -237,7 +277,7 @@ func why(o core.Order) string {
 
 // lapse ends an order whose deadline passed.
 func (m *Manager) lapse(ctx context.Context, j *job) error {
-	from, now := j.order.State, m.now()
+	from, now := j.order.State, m.nowFor(j)
 	if err := j.order.To(core.OrderLapsed, now); err != nil {
 		return err
 	}

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
 	"acmd/core"
 )
 
@@ -32,11 +30,11 @@ func (m *Manager) listen(ctx context.Context) {
 			if !wake {
 				continue
 			}
-			n, err := m.Store.Wake(ctx, label, core.Millis(m.now().Add(wait)))
-			if err != nil && ctx.Err() == nil {
-				m.metrics.faults.Inc()
-				m.Log.Error("wake", zap.Error(err))
-			}
+			n := 0
+			m.fault(ctx, "wake", m.within(ctx, func(ctx context.Context) (err error) {
+				n, err = m.Store.Wake(ctx, label, core.Millis(m.now().Add(wait)))
+				return err
+			}))
 			if n > 0 {
 				m.metrics.woken.Add(float64(n))
 				m.Nudge()

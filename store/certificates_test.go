@@ -21,7 +21,7 @@ func TestCreateAndRead(t *testing.T) {
 		n.Order.Names[1].CheckedAt = t0.Add(time.Millisecond)
 		n.Order.Intent = &core.Intent{Serial: "0a", NotBefore: t0, NotAfter: t0.Add(time.Hour), SealedKey: []byte{0, 1},
 			TBS: []byte{0x30, 0}, At: t0}
-		n.Order.PermitAt = t0
+		n.Order.Names[0].PermitAt = t0
 		create(t, s, n)
 
 		want := core.Snapshot{Certificate: n.Certificate, Order: &n.Order, Proofs: []core.Proof{n.Proofs[1], n.Proofs[0]}}

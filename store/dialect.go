@@ -19,6 +19,7 @@ import (
 // dialect is all that differs between the two engines.
 type dialect struct {
 	name       goose.Dialect
+	solo       bool             // one daemon at a time
 	skipLocked string           // after the SELECT of a claim
 	hasTables  string           // query: number of migration tables, 0 or 1
 	readTx     *sql.TxOptions   // makes several SELECTs see one state
@@ -90,6 +91,7 @@ func connectPostgres(dsn string) (*Store, error) {
 
 var sqliteDialect = dialect{
 	name:      goose.DialectSQLite3,
+	solo:      true,
 	hasTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`,
 	readTx:    &sql.TxOptions{ReadOnly: true},
 	unique: func(err error) bool {

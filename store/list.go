@@ -137,7 +137,7 @@ func parseCursor(s string) (int64, string, error) {
 
 const itemColumns = `COALESCE(o.id, ''), COALESCE(o.kind, ''), COALESCE(o.state, ''), COALESCE(o.reason, ''),
 	COALESCE(o.created_at, 0), COALESCE(o.updated_at, 0), COALESCE(o.deadline, 0), COALESCE(o.due_at, 0),
-	COALESCE(o.attempts, 0), COALESCE(o.permit_at, 0), COALESCE(o.version, 0),
+	COALESCE(o.attempts, 0), COALESCE(o.faults, 0), COALESCE(o.version, 0),
 	COALESCE(l.serial, ''), COALESCE(l.not_before, 0), COALESCE(l.not_after, 0), COALESCE(l.issued_at, 0),
 	COALESCE(l.revoked_at, 0), COALESCE(l.revocation_reason, ''), l.der`
 
@@ -145,7 +145,7 @@ func scanItem(row scanner) (core.Snapshot, error) {
 	var o core.Order
 	var l core.Leaf
 	c, err := scanCertificate(row, &o.ID, &o.Kind, &o.State, &o.Reason, msScan{&o.CreatedAt}, msScan{&o.UpdatedAt},
-		msScan{&o.Deadline}, msScan{&o.DueAt}, &o.Attempts, msScan{&o.PermitAt}, &o.Version,
+		msScan{&o.Deadline}, msScan{&o.DueAt}, &o.Attempts, &o.Faults, &o.Version,
 		&l.Serial, msScan{&l.NotBefore}, msScan{&l.NotAfter}, msScan{&l.IssuedAt}, msScan{&l.RevokedAt}, &l.RevocationReason, &l.DER)
 	if err != nil {
 		return core.Snapshot{}, err

@@ -105,7 +105,7 @@ func TestListItem(t *testing.T) {
 		create(t, s, newRequest("a", "a.example", "b.example"))
 		o, leaf := issued(*snapshot(t, s, "a").Order, "0a")
 		leaf.RevokedAt, leaf.RevocationReason = t0.Add(time.Hour), "KEY_COMPROMISE"
-		o.Reason, o.Attempts, o.PermitAt = core.ReasonOther, 3, t0
+		o.Reason, o.Attempts, o.Faults = core.ReasonOther, 3, 2
 		if _, err := s.SaveOrder(t.Context(), o, Save{Leaf: leaf}); err != nil {
 			t.Fatal(err)
 		}

@@ -32,12 +32,14 @@ const (
 	opPutSetting        = "put setting"
 	opListRecords       = "list records"
 	opSaveLeaf          = "save leaf"
+	opRenewLeases       = "renew leases"
+	opTakeOver          = "take over leases"
 )
 
 var operations = []string{opCreateCertificate, opReadCertificate, opFindDomain, opListCertificates,
 	opDeleteCertificate, opReadTags, opPutTags, opDeleteTags, opClaimOrders, opNextDue, opSaveOrder,
 	opWakeOrders, opCountOrders, opCreatePrincipal, opListPrincipals, opReadAccessKey,
-	opDisablePrincipal, opReadSetting, opPutSetting, opListRecords, opSaveLeaf}
+	opDisablePrincipal, opReadSetting, opPutSetting, opListRecords, opSaveLeaf, opRenewLeases, opTakeOver}
 
 type metrics struct {
 	seconds *prometheus.HistogramVec

@@ -22,6 +22,7 @@ type Claim struct {
 	Now    time.Time // orders due by then, and under no lease at that time
 	Until  time.Time // end of the lease
 	Limit  int       // how many at most
+	Except []string  // accounts whose orders are passed over
 }
 
 // ClaimOrders leases open orders that are due, the longest due first. No order
@@ -31,7 +32,11 @@ func (s *Store) ClaimOrders(ctx context.Context, c Claim) ([]core.Order, error) 
 	var out []core.Order
 	err := s.write(ctx, opClaimOrders, func(tx *sql.Tx) error {
 		var err error
-		out, err = queryAll(ctx, tx, scanOrder, s.claimSQL(), c.Holder, ms(c.Until), ms(c.Now), c.Limit)
+		args := []any{c.Holder, ms(c.Until), ms(c.Now), c.Limit}
+		for _, a := range c.Except {
+			args = append(args, a)
+		}
+		out, err = queryAll(ctx, tx, scanOrder, s.claimSQL(len(c.Except)), args...)
 		return err
 	})
 	if err != nil {
@@ -45,9 +50,13 @@ func (s *Store) ClaimOrders(ctx context.Context, c Claim) ([]core.Order, error) 
 
 // claimSQL picks in a materialized step: as a plain sub-select PostgreSQL might
 // run it more than once and lease more than the limit.
-func (s *Store) claimSQL() string {
+func (s *Store) claimSQL(except int) string {
+	others := ""
+	if except > 0 {
+		others = ` AND account NOT IN (` + placeholders(5, except) + `)`
+	}
 	return `WITH due AS MATERIALIZED (
-			SELECT id FROM orders WHERE ` + openState + ` AND due_at <= $3 AND lease_until <= $3
+			SELECT id FROM orders WHERE ` + openState + ` AND due_at <= $3 AND lease_until <= $3` + others + `
 			ORDER BY due_at LIMIT $4` + s.dialect.skipLocked + `)
 		UPDATE orders SET lease_holder = $1, lease_until = $2 WHERE id IN (SELECT id FROM due)
 		RETURNING ` + orderColumns
@@ -152,12 +161,12 @@ func updateOrder(ctx context.Context, tx *sql.Tx, o core.Order, v Save) error {
 	release := v.Release || !o.State.Open()
 	i := intentOf(o)
 	changed, err := affected(tx.ExecContext(ctx, `UPDATE orders SET state = $1, reason = $2, updated_at = $3,
-		deadline = $4, due_at = $5, attempts = $6, permit_at = $7, names = $8, intent_serial = $9,
+		deadline = $4, due_at = $5, attempts = $6, faults = $7, names = $8, intent_serial = $9,
 		intent_not_before = $10, intent_not_after = $11, intent_at = $12, intent_sealed_key = $13, intent_tbs = $14,
 		lease_holder = CASE WHEN $15 THEN '' ELSE lease_holder END,
 		lease_until = CASE WHEN $15 THEN 0 ELSE lease_until END, version = version + 1
 		WHERE id = $16 AND version = $17 AND `+openState+` AND ($18 = '' OR lease_holder = $18)`,
-		o.State, o.Reason, ms(o.UpdatedAt), ms(o.Deadline), ms(o.DueAt), o.Attempts, ms(o.PermitAt), string(names),
+		o.State, o.Reason, ms(o.UpdatedAt), ms(o.Deadline), ms(o.DueAt), o.Attempts, o.Faults, string(names),
 		i.Serial, ms(i.NotBefore), ms(i.NotAfter), ms(i.At), blob(i.SealedKey), blob(i.TBS),
 		release, o.ID, o.Version, v.Holder))
 	if err != nil {
@@ -200,7 +209,7 @@ func insertOrder(ctx context.Context, tx *sql.Tx, o core.Order) error {
 	i := intentOf(o)
 	return insertRows(ctx, tx, insertion{into: `orders (` + orderColumns + `, lease_holder, lease_until)`, rows: [][]any{{
 		o.ID, o.Arn, o.Account, o.Kind, o.State, o.Reason, ms(o.CreatedAt), ms(o.UpdatedAt), ms(o.Deadline),
-		ms(o.DueAt), o.Attempts, ms(o.PermitAt), 1, i.Serial, ms(i.NotBefore), ms(i.NotAfter), ms(i.At),
+		ms(o.DueAt), o.Attempts, o.Faults, 1, i.Serial, ms(i.NotBefore), ms(i.NotAfter), ms(i.At),
 		string(names), blob(i.SealedKey), blob(i.TBS), "", 0,
 	}}})
 }
@@ -214,7 +223,7 @@ func intentOf(o core.Order) core.Intent {
 }
 
 const orderColumns = `id, arn, account, kind, state, reason, created_at, updated_at, deadline, due_at, attempts,
-	permit_at, version, intent_serial, intent_not_before, intent_not_after, intent_at, names,
+	faults, version, intent_serial, intent_not_before, intent_not_after, intent_at, names,
 	intent_sealed_key, intent_tbs`
 
 func scanOrder(row scanner) (core.Order, error) {
@@ -222,7 +231,7 @@ func scanOrder(row scanner) (core.Order, error) {
 	var i core.Intent
 	var names string
 	err := row.Scan(&o.ID, &o.Arn, &o.Account, &o.Kind, &o.State, &o.Reason, msScan{&o.CreatedAt},
-		msScan{&o.UpdatedAt}, msScan{&o.Deadline}, msScan{&o.DueAt}, &o.Attempts, msScan{&o.PermitAt}, &o.Version,
+		msScan{&o.UpdatedAt}, msScan{&o.Deadline}, msScan{&o.DueAt}, &o.Attempts, &o.Faults, &o.Version,
 		&i.Serial, msScan{&i.NotBefore}, msScan{&i.NotAfter}, msScan{&i.At}, &names, &i.SealedKey, &i.TBS)
 	if err != nil {
 		return core.Order{}, err

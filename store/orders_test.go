@@ -124,7 +124,7 @@ func TestSaveOrder(t *testing.T) {
 		n := newRequest("a", "a.example", "b.example")
 		create(t, s, n)
 		o := *snapshot(t, s, "a").Order
-		o.State, o.UpdatedAt, o.DueAt, o.Attempts, o.PermitAt = core.OrderReady, t0.Add(1), t0.Add(2*time.Second), 3, t0.Add(3*time.Second)
+		o.State, o.UpdatedAt, o.DueAt, o.Attempts, o.Faults = core.OrderReady, t0.Add(1), t0.Add(2*time.Second), 3, 2
 		o.UpdatedAt, o.Deadline = t0.Add(time.Second), t0.Add(time.Hour)
 		o.Names[0] = core.NameState{Name: "a.example", Proven: true, CheckedAt: t0}
 		o.Intent = &core.Intent{Serial: "0b", NotBefore: t0, NotAfter: t0.Add(time.Hour), SealedKey: []byte("k"), TBS: []byte("t"), At: t0}
@@ -264,7 +264,7 @@ func TestUniqueness(t *testing.T) {
 		}
 		order := func(state, of string) string {
 			return `INSERT INTO orders SELECT '` + state + of + `', arn, account, kind, '` + state + `', reason, created_at,
-				updated_at, deadline, due_at, attempts, permit_at, version, lease_holder, lease_until, intent_serial,
+				updated_at, deadline, due_at, attempts, faults, version, lease_holder, lease_until, intent_serial,
 				intent_not_before, intent_not_after, intent_at, names, intent_sealed_key, intent_tbs
 				FROM orders WHERE id = 'order-` + of + `'`
 		}

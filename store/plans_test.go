@@ -26,7 +26,7 @@ func TestPlans(t *testing.T) {
 			sqlite      string
 			postgres    string
 		}{
-			{"claim", s.claimSQL(), []any{"h", 1, 1, 1}, "USING INDEX orders_due (due_at<?)", "Index Scan using orders_due on orders"},
+			{"claim", s.claimSQL(0), []any{"h", 1, 1, 1}, "USING INDEX orders_due (due_at<?)", "Index Scan using orders_due on orders"},
 			{"next due", `SELECT min(due_at) FROM orders WHERE ` + openState, nil, "USING INDEX orders_due", "using orders_due on orders"},
 			{"wake", wakeSQL, []any{"l", 1}, "sqlite_autoindex_order_labels_1 (label=?)", "order_labels_pkey"},
 			{"page", page, pageArgs, "certificates_page (account=? AND region=? AND (created_at,arn)>(?,?))",

@@ -43,7 +43,7 @@ CREATE TABLE orders (
     deadline          BIGINT NOT NULL,
     due_at            BIGINT NOT NULL,
     attempts          BIGINT NOT NULL,
-    permit_at         BIGINT NOT NULL,
+    faults            BIGINT NOT NULL, -- faults of our own in a row
     version           BIGINT NOT NULL,
     lease_holder      TEXT   NOT NULL, -- '' = none
     lease_until       BIGINT NOT NULL,
