@@ -40,6 +40,10 @@ func requestCertificate(ctx context.Context, s Service, c manager.Caller, in *va
 	for _, o := range in.itemsOf("DomainValidationOptions") {
 		r.Options = append(r.Options, manager.DomainOption{Domain: o.textOf("DomainName"), ValidationDomain: o.textOf("ValidationDomain")})
 	}
+	if len(r.Domain) > core.MaxCommonName {
+		return nil, clientFault(codeValidation, fmt.Sprintf(
+			"The DomainName may have at most %d characters, because it becomes the common name. Put a shorter name first and this one among the SubjectAlternativeNames.", core.MaxCommonName))
+	}
 	arn, err := s.Request(ctx, c, r)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -54,7 +55,7 @@ func (p *problems) path(key string, f Path) {
 }
 
 func (p *problems) domain(key, name string, labels int) {
-	p.unless(isDomain(name, labels), key, "must be a domain name in lower case without a final dot, got %q", name)
+	p.unless(isDomain(name, labels), key, "must be a domain name in lower case without a final dot%s, got %q", atLeast(labels), name)
 }
 
 func (p *problems) listen(key string, addresses []string) {
@@ -73,6 +74,14 @@ func (p *problems) between(key string, d Duration, least, most time.Duration) {
 
 func (p *problems) oneOf(key, value string, values ...string) {
 	p.unless(slices.Contains(values, value), key, "must be one of %s, got %q", strings.Join(values, ", "), value)
+}
+
+// atLeast says how many labels a name must have, where that is more than one.
+func atLeast(labels int) string {
+	if labels < 2 {
+		return ""
+	}
+	return fmt.Sprintf(", of at least %d labels", labels)
 }
 
 // isDomain reports whether s is a domain name of LDH labels (RFC 1123 §2.1) in

@@ -125,7 +125,7 @@ func (c Config) checkAPI(p *problems) {
 	p.listen("api.listen", c.API.Listen)
 	t := c.API.TLS
 	for i, n := range t.Names {
-		p.domain(fmt.Sprintf("api.tls.names[%d]", i), n, 1)
+		p.domain(fmt.Sprintf("api.tls.names[%d]", i), n, 2)
 	}
 	p.path("api.tls.certificate", t.Certificate)
 	p.path("api.tls.key", t.Key)

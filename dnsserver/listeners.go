@@ -63,6 +63,8 @@ func (s *Server) accept(t transport, h dns.Header) dns.MsgAcceptAction {
 	case h.Bits&qr != 0:
 		s.metrics.count(t, dropped)
 		return dns.MsgIgnore
+	case opcode == dns.OpcodeUpdate || opcode == dns.OpcodeNotify:
+		return dns.MsgAccept // to be refused with its reason (standards 4.14)
 	case opcode != dns.OpcodeQuery:
 		s.metrics.count(t, notImplemented)
 		return dns.MsgRejectNotImplemented

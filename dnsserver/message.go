@@ -66,6 +66,8 @@ func (s *Server) reply(req *dns.Msg) reply {
 		m.Extra = []dns.RR{ednsReply(opt)}
 	}
 	switch {
+	case req.Opcode == dns.OpcodeUpdate || req.Opcode == dns.OpcodeNotify:
+		return refuse(m, dns.ExtendedErrorCodeProhibited)
 	case req.Opcode != dns.OpcodeQuery:
 		m.Rcode = dns.RcodeNotImplemented
 		return reply{msg: m, outcome: notImplemented}

@@ -121,10 +121,10 @@ func TestReplies(t *testing.T) {
 		{"4.8 AD, CD, TC, RA, Z tolerated", set(question(target, dns.TypeTXT), func(m *dns.Msg) {
 			m.AuthenticatedData, m.CheckingDisabled, m.Truncated, m.RecursionAvailable, m.Zero = true, true, true, true, true
 		}), "NOERROR aa cd 1/1/0"},
-		{"4.8 NOTIFY", set(question(zoneName, dns.TypeSOA), func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }), "NOTIMP 0/0/0"},
-		{"4.8 UPDATE with stray flags", set(question(zoneName, dns.TypeSOA), func(m *dns.Msg) {
+		{"4.14 NOTIFY", set(question(zoneName, dns.TypeSOA), func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }), "REFUSED 1/0/0"},
+		{"4.14 UPDATE with stray flags", set(question(zoneName, dns.TypeSOA), func(m *dns.Msg) {
 			m.Opcode, m.Truncated, m.RecursionAvailable, m.Zero, m.Authoritative = dns.OpcodeUpdate, true, true, true, true
-		}), "NOTIMP 0/0/0"},
+		}), "REFUSED 1/0/0"},
 		{"4.8 opcode 15", set(question(zoneName, dns.TypeSOA), func(m *dns.Msg) { m.Opcode = 15 }), "NOTIMP 0/0/0"},
 		{"4.8 two questions", set(question(zoneName, dns.TypeSOA), func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }), "FORMERR 0/0/0"},
 		{"4.8 no question", set(question(zoneName, dns.TypeSOA), func(m *dns.Msg) { m.Question = nil }), "FORMERR 0/0/0"},

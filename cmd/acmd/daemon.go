@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"acmd/api"
@@ -99,11 +100,12 @@ func (p *plan) serveUntilDone(ctx context.Context) (err error) {
 		p.log.Warn("notify systemd", zap.Error(err))
 	}
 	p.log.Info("ready", zap.String("version", versionText()), zap.String("zone", p.home.tokens.Zone()))
-	return p.untilDone(gctx, g)
+	return p.untilDone(ctx, gctx, g)
 }
 
-// untilDone waits for the end of ctx, and then for the work in hand, but not for ever.
-func (p *plan) untilDone(ctx context.Context, g *errgroup.Group) (err error) {
+// untilDone waits for the end of ctx, which is that of stop or of a part that
+// failed, and then for the work in hand, but not for ever.
+func (p *plan) untilDone(stop, ctx context.Context, g *errgroup.Group) (err error) {
 	done := make(chan error, 1)
 	go func() { done <- g.Wait() }()
 	<-ctx.Done()
@@ -114,6 +116,9 @@ func (p *plan) untilDone(ctx context.Context, g *errgroup.Group) (err error) {
 		// Whatever hangs is picked up after the next start: nothing
 		// acknowledged lives in memory only.
 		p.log.Warn("stop: work in hand took too long and is left to the next start")
+		if stop.Err() == nil {
+			err = context.Cause(ctx) // a part failed, and whoever restarts us must see it
+		}
 	}
 	p.log.Info("stopped")
 	return err
@@ -146,14 +151,22 @@ func (p *plan) faces(m *manager.Manager, authority *ca.Authority, reg prometheus
 
 // run serves every face on its sockets until ctx ends.
 func (f *faces) run(ctx context.Context, g *errgroup.Group, p *plan) {
-	for _, l := range p.sockets.api {
-		serveHTTP(ctx, g, l, f.api, p.log)
-	}
-	for _, l := range p.sockets.responder {
-		serveHTTP(ctx, g, l, f.responder, p.log)
-	}
-	for _, l := range p.sockets.metrics {
-		serveHTTP(ctx, g, l, f.monitor, p.log)
+	// Together well below the unit's LimitNOFILE, so that idle strangers never
+	// keep the validator or the store from dialling.
+	for _, face := range []struct {
+		sockets []net.Listener
+		handler http.Handler
+		conns   int
+		idle    time.Duration
+	}{
+		{p.sockets.api, f.api, 4096, 2 * time.Minute},
+		{p.sockets.responder, f.responder, 16384, 15 * time.Second},
+		{p.sockets.metrics, f.monitor, 64, time.Minute},
+	} {
+		for _, l := range face.sockets {
+			s := &http.Server{Handler: face.handler, IdleTimeout: face.idle}
+			serveHTTP(ctx, g, s, netutil.LimitListener(l, face.conns), p.log)
+		}
 	}
 	for _, z := range p.sockets.zone {
 		for _, s := range f.zone.Listeners(z.packets, z.stream) {
@@ -163,9 +176,9 @@ func (f *faces) run(ctx context.Context, g *errgroup.Group, p *plan) {
 }
 
 // serveHTTP runs an HTTP server with every limit set, until ctx ends.
-func serveHTTP(ctx context.Context, g *errgroup.Group, l net.Listener, h http.Handler, log *zap.Logger) {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: zap.NewStdLog(log.Named("http"))}
+func serveHTTP(ctx context.Context, g *errgroup.Group, s *http.Server, l net.Listener, log *zap.Logger) {
+	s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout = 5*time.Second, 30*time.Second, 60*time.Second
+	s.MaxHeaderBytes, s.ErrorLog = 32<<10, zap.NewStdLog(log.Named("http"))
 	g.Go(func() error {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)

@@ -223,7 +223,7 @@ func writeDiagnosis(b *strings.Builder, d manager.DomainExplanation, now time.Ti
 	if d.CheckedAt != nil {
 		fmt.Fprintf(b, "  checked    %s (%s ago)\n", d.CheckedAt.Format(time.RFC3339), now.Sub(*d.CheckedAt).Round(time.Second))
 	}
-	if d.NextTry != nil && d.Status != core.ValidationSuccess {
+	if d.NextTry != nil {
 		in := d.NextTry.Sub(now).Round(time.Second)
 		if in <= 0 {
 			fmt.Fprintf(b, "  next look  now\n")
