@@ -67,8 +67,11 @@ func (m *Manager) Request(ctx context.Context, by Caller, r Request) (string, er
 	case err != nil:
 		return "", fmt.Errorf("create certificate: %w", err)
 	}
+	if arn != c.Arn {
+		return arn, nil // the idempotency token's first request made it
+	}
 	m.metrics.requested.Inc()
-	if o.State == core.OrderFailed && arn == c.Arn {
+	if o.State == core.OrderFailed {
 		m.logMove(o, core.OrderPending)
 	}
 	m.Nudge()

@@ -59,7 +59,7 @@ func (s *Store) CreateCertificate(ctx context.Context, n NewCertificate, now tim
 		if err := insertRecords(ctx, tx, n.Records); err != nil {
 			return err
 		}
-		return checkQuota(ctx, tx, n)
+		return hold(ctx, tx, n)
 	})
 	if err != nil {
 		return "", err
@@ -129,22 +129,17 @@ func insertCertificate(ctx context.Context, tx *sql.Tx, n NewCertificate) error 
 	return insertLabels(ctx, tx, n.Order.ID, proofs)
 }
 
-// checkQuota counts after the row is in and the record counter is locked: no
-// other request of this or another node can be between here and its commit.
-func checkQuota(ctx context.Context, tx *sql.Tx, n NewCertificate) error {
-	if n.Quota <= 0 {
-		return nil
-	}
-	if err := lockRecords(ctx, tx); err != nil {
+// hold counts the certificate among its account's. The count is kept, so that a
+// request costs the same however many there are; it is taken last, since its row
+// is held until the commit.
+func hold(ctx context.Context, tx *sql.Tx, n NewCertificate) error {
+	var held int
+	if err := tx.QueryRowContext(ctx, `INSERT INTO holdings (account, region, certificates) VALUES ($1, $2, 1)
+		ON CONFLICT (account, region) DO UPDATE SET certificates = holdings.certificates + 1 RETURNING certificates`,
+		n.Certificate.Account, n.Certificate.Region).Scan(&held); err != nil {
 		return err
 	}
-	var found int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM
-		(SELECT arn FROM certificates WHERE account = $1 AND region = $2 LIMIT $3) AS counted`,
-		n.Certificate.Account, n.Certificate.Region, n.Quota+1).Scan(&found); err != nil {
-		return err
-	}
-	if found > n.Quota {
+	if n.Quota > 0 && held > n.Quota {
 		return refusal(core.LimitExceeded, "the account has %d certificates in this region, which is its quota", n.Quota)
 	}
 	return nil
@@ -254,7 +249,11 @@ func (s *Store) DeleteCertificate(ctx context.Context, account, region, arn stri
 				return err
 			}
 		}
-		return insertRecords(ctx, tx, []core.Record{rec})
+		if err := insertRecords(ctx, tx, []core.Record{rec}); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE holdings SET certificates = certificates - 1 WHERE account = $1 AND region = $2`, account, region)
+		return err
 	})
 }
 

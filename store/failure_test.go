@@ -13,7 +13,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-var tables = []string{"access_keys", "certificate_names", "certificates", "leaves", "order_labels", "orders",
+var tables = []string{"access_keys", "certificate_names", "certificates", "holdings", "leaves", "order_labels", "orders",
 	"principals", "proofs", "record_counter", "records", "settings", "tags", "tokens"}
 
 // dump is every row of every table, as text.
@@ -85,7 +85,7 @@ func operationsOfALife() []operation {
 			_, err := s.CreateCertificate(t.Context(), request, t0)
 			return err
 		}, []string{"INSERT tokens", "INSERT certificates", "INSERT certificate_names", "INSERT orders", "INSERT proofs",
-			"INSERT order_labels", "INSERT tags", "UPDATE record_counter", "INSERT records"}, nil},
+			"INSERT order_labels", "INSERT tags", "UPDATE record_counter", "INSERT records", "INSERT holdings"}, nil},
 		{"prove", func(t *testing.T, s *Store) error {
 			ready = order
 			ready.State = core.OrderReady
@@ -113,7 +113,7 @@ func operationsOfALife() []operation {
 		{"delete", func(t *testing.T, s *Store) error {
 			return s.DeleteCertificate(t.Context(), account, region, arnOf("a"), record("delete"))
 		}, []string{"DELETE orders", "UPDATE leaves", "DELETE certificates", "DELETE certificate_names", "DELETE tags",
-			"DELETE tokens", "UPDATE record_counter", "INSERT records"}, core.NotFound},
+			"DELETE tokens", "UPDATE record_counter", "INSERT records", "UPDATE holdings"}, core.NotFound},
 		{"principal", func(t *testing.T, s *Store) error {
 			return s.CreatePrincipal(t.Context(), core.Principal{Arn: "p", Account: account, Name: "u"},
 				core.AccessKey{ID: "AKIA", PrincipalArn: "p", SealedSecret: []byte{1}}, record("principal"))

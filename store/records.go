@@ -57,12 +57,6 @@ func insertRecords(ctx context.Context, tx *sql.Tx, records []core.Record) error
 	return insertRows(ctx, tx, insertion{into: `records (seq, id, kind, type, arn, account, region, actor, at, detail)`, rows: rows})
 }
 
-// lockRecords takes the counter's lock without a record.
-func lockRecords(ctx context.Context, tx *sql.Tx) error {
-	_, err := tx.ExecContext(ctx, `UPDATE record_counter SET value = value`)
-	return err
-}
-
 func scanRecord(row scanner) (core.Record, error) {
 	var r core.Record
 	var detail string

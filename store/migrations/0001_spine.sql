@@ -22,6 +22,14 @@ CREATE TABLE certificates (
 );
 CREATE INDEX certificates_page ON certificates (account, region, created_at, arn);
 
+-- How many certificates an account has in a region: what its quota is about.
+CREATE TABLE holdings (
+    account      TEXT   NOT NULL,
+    region       TEXT   NOT NULL,
+    certificates BIGINT NOT NULL,
+    PRIMARY KEY (account, region)
+);
+
 -- The index by which a name finds its certificates.
 CREATE TABLE certificate_names (
     arn        TEXT   NOT NULL,
