@@ -14,13 +14,15 @@ const (
 
 // NextTry says when an order of the given birth is looked at again after a
 // check at now that did not succeed: a twentieth of its age from now, at least
-// three seconds and at most fifteen minutes. A hint in between (the moment a
-// cached negative answer ends) is taken instead. Never after the deadline.
+// three seconds and at most fifteen minutes. A hint (the moment a cached negative
+// answer ends) brings it forward, but never to less than a quarter of that: where
+// the hints turn out wrong again and again, the tries still become rarer. Never
+// after the deadline.
 func NextTry(created, now, hint, deadline time.Time) time.Time {
 	wait := min(max(now.Sub(created)/retryShare, retryMin), retryMax)
 	next := now.Add(wait)
-	if h := hint.Add(hintSlack); !hint.IsZero() && h.After(now.Add(retryMin)) && h.Before(next) {
-		next = h
+	if h := hint.Add(hintSlack); !hint.IsZero() && hint.After(now) && h.Before(next) {
+		next = now.Add(max(h.Sub(now), retryMin, wait/4))
 	}
 	if next.After(deadline) {
 		next = deadline

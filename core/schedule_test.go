@@ -30,8 +30,9 @@ func TestNextTry(t *testing.T) {
 		{"a hint in between, and a second", 2 * h, 2 * m, 2*m + s},
 		{"a hint later than the schedule", 2 * h, 30 * m, 6 * m},
 		{"a hint that would be the schedule", 2 * h, 6*m - s, 6 * m},
-		{"a hint too soon", 2 * h, 2 * s, 6 * m},
-		{"a hint just late enough", 2 * h, 2*s + time.Millisecond, 3*s + time.Millisecond},
+		{"a hint too soon: a quarter of the schedule", 2 * h, 2 * s, 6 * m / 4},
+		{"a hint just late enough", 2 * h, 6*m/4 + s, 6*m/4 + 2*s},
+		{"a hint too soon for anything", 10 * s, s / 2, 3 * s},
 		{"a hint in the past", 2 * h, -m, 6 * m},
 		{"a hint beyond the deadline", 72*h - 5*m, 10 * m, 5 * m},
 	} {

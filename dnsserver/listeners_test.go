@@ -236,7 +236,7 @@ func TestMetrics(t *testing.T) {
 	}
 	target := c.Tokens.Record("111122223333", "example.com").Target
 	notify, future, response := question(zoneName, dns.TypeSOA), question(zoneName, dns.TypeSOA), question(zoneName, dns.TypeSOA)
-	notify.Opcode = dns.OpcodeNotify
+	notify.Opcode = dns.OpcodeStatus
 	future.SetEdns0(1232, false)
 	future.IsEdns0().SetVersion(1)
 	response.Response = true

@@ -17,12 +17,12 @@ const maxEvidence = 12
 // that this part found nothing wrong.
 type diagnosis = core.Diagnosis
 
-// check is one run of DNS or CAA. answeredBy and authenticated belong to the
-// goroutine that runs it; mu guards the evidence, which the parallel parts add to.
+// check is one run of DNS or CAA. resolvers, answeredBy and authenticated belong to
+// the goroutine that runs it; mu guards the evidence, which the parallel parts add to.
 type check struct {
 	v             *Validator
 	now           time.Time
-	resolvers     []*resolver // those this check may ask, never empty after choose
+	resolvers     []*resolver // those this check may ask, never empty after choose; believe adds to them
 	answeredBy    string      // the resolver of the last answer; "" before the first
 	authenticated bool        // every answer was validated, not just the last
 
@@ -65,10 +65,6 @@ func (c *check) evidence() []core.Evidence {
 func evidenceConfiguration(resolver string) core.Evidence {
 	return core.Evidence{Asked: "whether the AD bit of " + resolver + " is believed", Of: "configuration",
 		Answer: "no: it is not on loopback"}
-}
-
-func evidenceRemembered(resolver string, at time.Time) core.Evidence {
-	return core.Evidence{Asked: "SOA .", Of: resolver, Answer: "not validated, seen at " + instant(at)}
 }
 
 // instant is a time as sentences show it.

@@ -40,7 +40,8 @@ func unanswered(r reply, what string) diagnosis {
 }
 
 // isBogus reports whether a SERVFAIL is a matter of DNSSEC: the resolver says
-// so by an extended error, or it answers once validation is switched off.
+// so by an extended error, or it answers once validation is switched off and
+// fails again when that is on, so that it was no trouble of a moment.
 func (c *check) isBogus(ctx context.Context, r reply) bool {
 	if r.outcome != servfail {
 		return false
@@ -54,9 +55,13 @@ func (c *check) isBogus(ctx context.Context, r reply) bool {
 		}
 		q := r.q
 		q.cd = true
-		again := c.ask(ctx, res, q)
+		unchecked := c.ask(ctx, res, q)
+		if c.note(unchecked); !unchecked.outcome.settled() {
+			return false
+		}
+		again := c.ask(ctx, res, r.q)
 		c.note(again)
-		return again.outcome.settled()
+		return again.outcome == servfail
 	}
 	return false
 }

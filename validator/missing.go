@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,17 +24,27 @@ func (c *check) missing(ctx context.Context, p DNSProof, r reply) diagnosis {
 	asked := c.resolver(r.server)
 	zone := c.zone(ctx, p, r)
 	d := c.atNameServers(ctx, p, asked, zone, until)
+	if d.Code == core.CodeNegativeCached {
+		// Only here is it known that the next look finds more than this one: any
+		// other "no", however short it lives, may stand for days.
+		d.RetryAt = until
+	}
+	wildcard := ""
 	if d.OK() && r.outcome == nodata {
-		d = c.otherType(ctx, p, asked)
+		d, wildcard = c.otherType(ctx, p, asked)
 	}
 	if d.OK() {
 		d = c.hunt(ctx, p, asked, zone)
 	}
-	if d.OK() {
-		d = nowhere(p, zone, r, until)
+	switch {
+	case !d.OK():
+		return d
+	case wildcard != "":
+		return diagnose(core.CodeRecordMissing,
+			"There is no CNAME record at %s: a wildcard record answers there with %s, as at every name below %s; create the CNAME record with the value %s, without the provider's proxying or flattening, and leave the wildcard as it is%s.",
+			p.Record, wildcard, p.Name, p.Target, cachedUntil(until))
 	}
-	d.RetryAt = until
-	return d
+	return nowhere(p, zone, r, until)
 }
 
 // nowhere is the diagnosis of a record that was found at no name.
@@ -93,8 +104,9 @@ func isSuffix(zone string) bool {
 	return icann && suffix == name
 }
 
-// otherType looks for records of other types at the record's name.
-func (c *check) otherType(ctx context.Context, p DNSProof, from *resolver) diagnosis {
+// otherType looks for records of other types at the record's name. Those of a
+// wildcard are the applicant's own business; wildcard shows one of them then.
+func (c *check) otherType(ctx context.Context, p DNSProof, from *resolver) (d diagnosis, wildcard string) {
 	types := []uint16{dns.TypeTXT, dns.TypeA, dns.TypeAAAA}
 	replies := make([]reply, len(types))
 	parallel(len(types), func(i int) { replies[i] = c.quietly(ctx, from, p.Record, types[i]) })
@@ -104,43 +116,68 @@ func (c *check) otherType(ctx context.Context, p DNSProof, from *resolver) diagn
 			continue
 		}
 		c.note(r)
+		if probe := c.quietly(ctx, from, p.probe(), r.q.qtype); sameData(probe.records(probe.end()), records) {
+			c.note(probe)
+			wildcard = first(records)
+			continue
+		}
 		if r.q.qtype != dns.TypeTXT {
 			return diagnose(core.CodeWrongType,
 				"%s has %s instead of a CNAME record: if you did create the CNAME, switch the provider's proxying or flattening off for it; if not, replace what is there by a CNAME with the value %s.",
-				p.Record, addresses(records), p.Target)
+				p.Record, first(records), p.Target), ""
 		}
-		return wrongText(p, records)
+		return wrongText(p, records), ""
 	}
-	return diagnosis{}
+	return diagnosis{}, wildcard
 }
 
-// addresses is "A 192.0.2.1" for the first address record and how many more there are.
-func addresses(records []dns.RR) string {
+// probe is a name that nobody made beside the record: what answers there, is a wildcard.
+func (p DNSProof) probe() string { return "_acmd-wildcard-probe." + p.Name + "." }
+
+// sameData reports whether two record sets hold the same.
+func sameData(a, b []dns.RR) bool {
+	data := func(set []dns.RR) (out []string) {
+		for _, rr := range set {
+			out = append(out, strings.TrimPrefix(rr.String(), rr.Header().String()))
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(data(a), data(b))
+}
+
+// first is "A 192.0.2.1" for the first record, and how many more there are.
+func first(records []dns.RR) string {
 	if len(records) == 1 {
 		return describe(records[0])
 	}
 	return fmt.Sprintf("%s and %d more", describe(records[0]), len(records)-1)
 }
 
+// text is what a TXT record says.
+func text(rr dns.RR) string { return strings.Join(rr.(*dns.TXT).Txt, "") }
+
+// asName is a text read as the name that somebody may have meant by it.
+func asName(text string) string { return strings.Trim(strings.ToLower(text), `\"'. `) + "." }
+
+// isValue reports whether the text is one of the values in force.
+func (p DNSProof) isValue(text string) bool { return slices.Contains(p.Values, text) }
+
 // wrongText explains a TXT record where the CNAME should be.
 func wrongText(p DNSProof, records []dns.RR) diagnosis {
 	var seen string
 	for _, rr := range records {
-		text := strings.Join(rr.(*dns.TXT).Txt, "")
-		for _, value := range p.Values {
-			if text == value {
-				return diagnose(core.CodeWrongType,
-					"%s answers with the value as a TXT record instead of with a CNAME: switch the provider's CNAME flattening off, or replace the copied TXT, which goes stale, by a CNAME with the value %s.",
-					p.Record, p.Target)
-			}
+		seen = text(rr)
+		if p.isValue(seen) {
+			return diagnose(core.CodeWrongType,
+				"%s answers with the value as a TXT record instead of with a CNAME: switch the provider's CNAME flattening off, or replace the copied TXT, which goes stale, by a CNAME with the value %s.",
+				p.Record, p.Target)
 		}
-		name := strings.Trim(strings.ToLower(text), `\"'. `) + "."
-		if p.isTarget(name) {
+		if p.isTarget(asName(seen)) {
 			return diagnose(core.CodeWrongType,
 				"The value is right, but it stands in a TXT record at %s: delete that and create a CNAME record with the value %s.",
 				p.Record, p.Target)
 		}
-		seen = text
 	}
 	return diagnose(core.CodeWrongType,
 		"%s has a TXT record with %s instead of a CNAME record: replace it by a CNAME with the value %s.",

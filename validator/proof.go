@@ -41,6 +41,9 @@ func (c *check) astray(ctx context.Context, p DNSProof, w chain) diagnosis {
 		if len(w.names) == 0 {
 			return c.failed(ctx, w.last, "the CNAME record at "+p.Record)
 		}
+		if c.isWildcard(ctx, p, w.names[0]) {
+			return c.underWildcard(ctx, p, w)
+		}
 		return c.failed(ctx, w.last, fmt.Sprintf("the name %s that the CNAME record at %s leads to", w.last.q.name, p.Record))
 	}
 	return c.wrongTarget(ctx, p, w)
@@ -95,9 +98,9 @@ func (c *check) confirm(ctx context.Context, p DNSProof, target string) diagnosi
 // wrongTarget explains a chain that ends at another name, with the likely mistake.
 func (c *check) wrongTarget(ctx context.Context, p DNSProof, w chain) diagnosis {
 	got := w.to(p.Record)
-	why := mistake(p, w.names[0])
-	if why == "" && c.isWildcard(ctx, p, w.names[0]) {
-		why = fmt.Sprintf("it comes from a wildcard record, since any name below %s. gives it, so the record itself is still to be made", p.Name)
+	why, _ := mistake(p, w.names[0])
+	if c.isWildcard(ctx, p, w.names[0]) {
+		return c.underWildcard(ctx, p, w)
 	}
 	if why == "" && len(w.names) > 1 {
 		why = "the way there is " + path(p.Record, w.names)
@@ -111,7 +114,22 @@ func (c *check) wrongTarget(ctx context.Context, p DNSProof, w chain) diagnosis 
 
 // isWildcard reports whether a name that nobody made has the same CNAME.
 func (c *check) isWildcard(ctx context.Context, p DNSProof, got string) bool {
-	probe := "_acmd-wildcard-probe." + p.Name + "."
-	r := c.lookup(ctx, probe, dns.TypeCNAME)
-	return r.outcome == found && r.cname(probe) == got
+	r := c.lookup(ctx, p.probe(), dns.TypeCNAME)
+	return r.outcome == found && r.cname(p.probe()) == got
+}
+
+// underWildcard explains a record that is missing where a wildcard answers for
+// it. The wildcard is the applicant's own business and must stay.
+func (c *check) underWildcard(ctx context.Context, p DNSProof, w chain) diagnosis {
+	ctx, cancel := context.WithTimeout(ctx, 3*c.v.timeout)
+	defer cancel()
+	// A wildcard that was itself meant for us answers at every name that hunt asks for.
+	if _, ours := mistake(p, w.names[0]); !ours {
+		if d := c.hunt(ctx, p, c.resolver(w.last.server), c.zone(ctx, p, w.last)); !d.OK() {
+			return d
+		}
+	}
+	return diagnose(core.CodeWrongTarget,
+		"There is no CNAME record of its own at %s: a wildcard record answers there, as at every name below %s, and leads to %s instead of %s: create the CNAME record with the value %s, and leave the wildcard as it is.",
+		p.Record, p.Name, clip(w.to(p.Record), 300), p.Target, p.Target)
 }

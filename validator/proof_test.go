@@ -207,3 +207,34 @@ func TestUnreachable(t *testing.T) {
 	})
 	expect(t, v.DNS(t.Context(), testProof(), testNow), core.CodeTimeout, "could not be reached", "127.0.0.1:1")
 }
+
+// A trouble of a moment is not called bogus, although it is over once
+// validation is switched off: that the signatures are broken must show again.
+func TestHiccupIsNotBogus(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		failures int
+		code     core.Code
+	}{
+		"over":  {2, core.CodeServfail},
+		"lasts": {3, core.CodeBogus},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, rightZone)
+			failed := 0
+			s.odd = func(_ dns.Question, _ bool, r *dns.Msg) bool {
+				if r.CheckingDisabled || failed == tt.failures {
+					return false
+				}
+				failed++
+				r.Rcode = dns.RcodeServerFailure
+				return true
+			}
+			expect(t, newValidator(t, s).DNS(t.Context(), testProof(), testNow), tt.code)
+			if n := len(s.questions()); n != 4 {
+				t.Errorf("%d questions, want 4: two, one without validation, one more", n)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,16 +50,8 @@ func newReply(q question, server string, m *dns.Msg, err error) reply {
 		return r
 	}
 	switch m.Rcode {
-	case dns.RcodeSuccess:
-		end := r.end()
-		if r.outcome = nodata; end != q.name && q.qtype == dns.TypeCNAME || len(r.records(end)) > 0 {
-			r.outcome = found
-		}
-	case dns.RcodeNameError:
-		// With qtype CNAME the rcode speaks of the chain's end (RFC 6604 §3).
-		if r.outcome = nxdomain; q.qtype == dns.TypeCNAME && r.end() != q.name {
-			r.outcome = found
-		}
+	case dns.RcodeSuccess, dns.RcodeNameError:
+		r.outcome = r.content()
 	case dns.RcodeServerFailure:
 		r.outcome = servfail
 	case dns.RcodeRefused:
@@ -67,6 +60,24 @@ func newReply(q question, server string, m *dns.Msg, err error) reply {
 		r.outcome = malformed
 	}
 	return r
+}
+
+// content classifies an answer without an error. CNAMEs without an end are no
+// answer, for what they stand before cannot be known (standards 1.38).
+func (r reply) content() outcome {
+	names, endless := r.way()
+	switch {
+	case r.q.qtype == dns.TypeCNAME && len(names) > 0:
+		// The rcode speaks of the chain's end (RFC 6604 §3).
+		return found
+	case endless:
+		return malformed
+	case r.msg.Rcode == dns.RcodeNameError:
+		return nxdomain
+	case len(r.records(r.end())) > 0:
+		return found
+	}
+	return nodata
 }
 
 func failure(err error) outcome {
@@ -94,17 +105,35 @@ func (r reply) cname(name string) string {
 	return ""
 }
 
-// end follows the CNAMEs within the answer, as far as there are any.
-func (r reply) end() string {
+// way follows the CNAMEs within the answer from the asked name on and returns
+// their targets in order. endless means that it came to a name for the second
+// time, or went beyond maxFollow CNAMEs: the last target is no end then.
+func (r reply) way() (names []string, endless bool) {
 	at := r.q.name
-	for range maxFollow {
+	for {
 		next := r.cname(at)
 		if next == "" {
-			break
+			return names, false
+		}
+		again := next == r.q.name || slices.Contains(names, next)
+		if names = append(names, next); again || len(names) > maxFollow {
+			return names, true
 		}
 		at = next
 	}
-	return at
+}
+
+// end is the name that the CNAMEs within the answer lead to: the asked name if
+// there are none, "" if they have no end.
+func (r reply) end() string {
+	names, endless := r.way()
+	switch {
+	case endless:
+		return ""
+	case len(names) == 0:
+		return r.q.name
+	}
+	return names[len(names)-1]
 }
 
 // records returns the answer's records of the asked type at owner: only the
@@ -171,9 +200,12 @@ func (r reply) bogus() bool {
 // String is the reply as a line of evidence, or as a part of a sentence.
 func (r reply) String() string {
 	var b strings.Builder
+	seen := clip(r.answer(), 300)
+	if b.WriteString(seen); seen != "" && r.outcome != found {
+		b.WriteString(", ")
+	}
 	switch r.outcome {
 	case found:
-		b.WriteString(clip(r.content(), 300))
 	case nodata:
 		b.WriteString("no " + dns.TypeToString[r.q.qtype] + " record")
 	case timeout:
@@ -202,19 +234,15 @@ func (r reply) String() string {
 	return b.String()
 }
 
-// content is the chain and the records of a positive answer.
-func (r reply) content() string {
+// answer is the chain and the asked records of the answer; "" if it has none.
+func (r reply) answer() string {
 	var parts []string
-	at := r.q.name
-	for range maxFollow {
-		next := r.cname(at)
-		if next == "" {
-			break
-		}
-		parts, at = append(parts, "CNAME "+next), next
+	names, endless := r.way()
+	for _, n := range names {
+		parts = append(parts, "CNAME "+n)
 	}
-	if r.q.qtype != dns.TypeCNAME {
-		for _, rr := range r.records(at) {
+	if r.q.qtype != dns.TypeCNAME && !endless {
+		for _, rr := range r.records(r.end()) {
 			parts = append(parts, describe(rr))
 		}
 	}

@@ -4,29 +4,19 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"time"
-
-	"github.com/miekg/dns"
-)
-
-// How long a resolver's answer to "do you validate?" stands. A no is asked
-// again sooner, since somebody is then likely mending the resolver.
-const (
-	validatesFor = 5 * time.Minute
-	unsafeFor    = time.Minute
+	"slices"
 )
 
 // maxTries bounds the tries of one question over all resolvers (standards 5.13).
 const maxTries = 3
 
-// resolver is one configured resolver. The field ad is fixed; asking guards the
-// rest: whoever holds its one place may read and write them.
+// resolver is one configured resolver. Its address and ad are fixed, the rest
+// is guarded by Validator.mu.
 type resolver struct {
-	address   string
-	ad        bool // its AD bit is believed
-	asking    chan struct{}
-	checkedAt time.Time
-	validates bool
+	address string
+	ad      bool    // its AD bit is believed
+	asking  bool    // a check is asking it for the root
+	last    verdict // of the root, as far as it was asked
 }
 
 func newResolver(address string, trustAD bool) (*resolver, error) {
@@ -34,7 +24,7 @@ func newResolver(address string, trustAD bool) (*resolver, error) {
 	if err != nil || ap.Port() == 0 {
 		return nil, fmt.Errorf("resolvers: %q is not an address with a port", address)
 	}
-	return &resolver{address: address, ad: trustAD || ap.Addr().Unmap().IsLoopback(), asking: make(chan struct{}, 1)}, nil
+	return &resolver{address: address, ad: trustAD || ap.Addr().Unmap().IsLoopback()}, nil
 }
 
 // ask puts one question to one resolver, counts it and keeps it as evidence.
@@ -53,14 +43,18 @@ func (c *check) ask(ctx context.Context, r *resolver, q question) reply {
 func (c *check) lookup(ctx context.Context, name string, qtype uint16) reply {
 	q := question{name: name, qtype: qtype}
 	var worst reply
-	first := int(c.v.first.Load())
-	for i := range min(max(len(c.resolvers), 2), maxTries) {
-		at := (first + i) % len(c.resolvers)
-		r := c.ask(ctx, c.resolvers[at], q)
+	var tried []*resolver
+	silence := false
+	for range maxTries {
+		at := c.turn(ctx, tried)
+		if at == nil {
+			break
+		}
+		r := c.ask(ctx, at, q)
 		c.note(r)
 		if r.outcome.settled() {
-			if worst.outcome == timeout || worst.outcome == unreachable {
-				c.v.first.Store(uint32(at))
+			if silence {
+				c.v.preferred.Store(at)
 			}
 			c.authenticated = r.ad && (c.authenticated || c.answeredBy == "")
 			c.answeredBy = r.server
@@ -72,8 +66,32 @@ func (c *check) lookup(ctx context.Context, name string, qtype uint16) reply {
 		if r.bogus() || ctx.Err() != nil {
 			break
 		}
+		silence = silence || r.outcome == timeout || r.outcome == unreachable
+		tried = append(tried, at)
 	}
 	return worst
+}
+
+// turn is whom to ask after tried have failed: from the preferred one on
+// whoever this check may ask, then one more that is seen to validate, and if
+// there is but one, that one again. nil means that enough were asked.
+func (c *check) turn(ctx context.Context, tried []*resolver) *resolver {
+	first := max(slices.Index(c.resolvers, c.v.preferred.Load()), 0)
+	for i := range c.resolvers {
+		if r := c.resolvers[(first+i)%len(c.resolvers)]; !slices.Contains(tried, r) {
+			return r
+		}
+	}
+	if c.v.dnssec {
+		if r := c.believe(ctx); r != nil {
+			return r
+		}
+		c.unbelieved()
+	}
+	if len(tried) == 1 {
+		return tried[0]
+	}
+	return nil
 }
 
 func rank(o outcome) int {
@@ -83,61 +101,4 @@ func rank(o outcome) int {
 		}
 	}
 	return len(outcomes)
-}
-
-// choose keeps the resolvers that this check may ask. With DNSSEC required
-// those are the ones that are seen to validate. If there is none, the diagnosis
-// says why.
-func (c *check) choose(ctx context.Context) (d diagnosis) {
-	if !c.v.dnssec {
-		c.resolvers = c.v.resolvers
-		return d
-	}
-	var silent reply
-	for _, r := range c.v.resolvers {
-		ok, root := c.validating(ctx, r)
-		switch {
-		case ok:
-			c.resolvers = append(c.resolvers, r)
-		case root.outcome != "" && !root.outcome.settled() && (silent.outcome == "" || rank(root.outcome) < rank(silent.outcome)):
-			silent = root
-		}
-	}
-	switch {
-	case len(c.resolvers) > 0:
-		return d
-	case silent.outcome != "":
-		return c.withoutRoot(ctx, silent)
-	}
-	return notValidating(c.v.resolvers)
-}
-
-// validating reports whether the resolver shows AD on the signed root; the
-// answer of a few minutes ago serves. The reply is that of the question, if one
-// was asked. What was no answer at all is not remembered.
-func (c *check) validating(ctx context.Context, r *resolver) (bool, reply) {
-	if !r.ad {
-		c.add(evidenceConfiguration(r.address))
-		return false, reply{}
-	}
-	select {
-	case r.asking <- struct{}{}:
-		defer func() { <-r.asking }()
-	case <-ctx.Done():
-		return false, reply{outcome: timeout, server: r.address, q: question{name: ".", qtype: dns.TypeSOA}}
-	}
-	if age := c.now.Sub(r.checkedAt); age >= 0 && (r.validates && age < validatesFor || !r.validates && age < unsafeFor) {
-		if !r.validates {
-			c.add(evidenceRemembered(r.address, r.checkedAt))
-		}
-		return r.validates, reply{}
-	}
-	root := c.ask(ctx, r, question{name: ".", qtype: dns.TypeSOA})
-	if !root.ad {
-		c.note(root)
-	}
-	if root.outcome.settled() {
-		r.checkedAt, r.validates = c.now, root.ad && root.outcome == found
-	}
-	return root.ad && root.outcome == found, root
 }

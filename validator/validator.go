@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,7 +48,7 @@ type Config struct {
 // Validator looks proofs and permissions up. It is safe for concurrent use.
 type Validator struct {
 	resolvers []*resolver
-	first     atomic.Uint32 // index of the resolver to begin with: the last that answered after another was silent
+	preferred atomic.Pointer[resolver] // to begin with: the last that answered after another was silent; nil at first
 	timeout   time.Duration
 	issuers   []string
 	dnssec    bool
@@ -55,12 +56,15 @@ type Validator struct {
 	addresses *addressPolicy
 	log       *zap.Logger
 	metrics   *metrics
+
+	mu   sync.Mutex    // guards what is known of the resolvers
+	news chan struct{} // closed, and made anew, when a resolver has been asked for the root
 }
 
 // New checks the configuration and builds a validator; it dials nothing. Every
 // mistake is in the error.
 func New(cfg Config) (*Validator, error) {
-	v := &Validator{timeout: cfg.Timeout, dnssec: cfg.RequireDNSSEC, dial: cfg.Dial, log: cfg.Log}
+	v := &Validator{timeout: cfg.Timeout, dnssec: cfg.RequireDNSSEC, dial: cfg.Dial, log: cfg.Log, news: make(chan struct{})}
 	var errs []error
 	if len(cfg.Resolvers) == 0 {
 		errs = append(errs, errors.New("resolvers: name at least one"))

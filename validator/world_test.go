@@ -144,7 +144,7 @@ const rcodeSilent = 0xfff
 func (s *server) answer(q dns.Question, r *dns.Msg) {
 	at := q.Name
 	for range 20 {
-		here, exists := s.zone[at]
+		here, exists := s.at(at)
 		next := ""
 		for _, rr := range here {
 			if rr.Header().Rrtype == q.Qtype {
@@ -167,6 +167,28 @@ func (s *server) answer(q dns.Question, r *dns.Msg) {
 		return
 	}
 	r.Rcode = dns.RcodeServerFailure
+}
+
+// at is what stands at a name, be it by a wildcard (RFC 4592).
+func (s *server) at(name string) ([]dns.RR, bool) {
+	here, exists := s.zone[name]
+	if exists || s.below(name) {
+		return here, exists
+	}
+	for encloser := name; encloser != "."; {
+		i, _ := dns.NextLabel(encloser, 0)
+		if encloser = dns.Fqdn(encloser[i:]); !s.below(encloser) {
+			continue
+		}
+		wild, ok := s.zone["*."+encloser]
+		for _, rr := range wild {
+			rr = dns.Copy(rr)
+			rr.Header().Name = name
+			here = append(here, rr)
+		}
+		return here, ok
+	}
+	return nil, false
 }
 
 // below reports whether anything exists below name.
