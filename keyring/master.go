@@ -12,9 +12,6 @@ import (
 	"strings"
 )
 
-// maxMasterFile bounds what is read: the longest form is 64 digits and a line end.
-const maxMasterFile = 66
-
 // NewMaster makes a master key of MasterSize octets from rand.
 func NewMaster(rand io.Reader) ([]byte, error) {
 	m := make([]byte, MasterSize)
@@ -24,28 +21,14 @@ func NewMaster(rand io.Reader) ([]byte, error) {
 	return m, nil
 }
 
+// maxSecretFile bounds a file that holds a secret.
+const maxSecretFile = 64 << 10
+
 // ReadMaster reads a master key from a file: 32 raw octets, or 64 hex digits or
-// base64 with an optional line end. A file that its group or others may read
-// is refused, unless it lies below $CREDENTIALS_DIRECTORY: systemd grants
-// access there by an ACL, whose mask shows as group bits. No error tells
-// anything of the content.
+// base64 with an optional line end. The file is held to ReadSecret's rules. No
+// error tells anything of the content.
 func ReadMaster(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read master key: %w", err)
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read master key: %w", err)
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("read master key: %s is not a regular file", path)
-	}
-	if mode := st.Mode().Perm(); mode&0o077 != 0 && !isCredential(path, os.Getenv("CREDENTIALS_DIRECTORY")) {
-		return nil, fmt.Errorf("read master key: %s has mode %04o; it must be readable by its owner only (0600 or 0400)", path, mode)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxMasterFile+1))
+	b, err := ReadSecret(path)
 	if err != nil {
 		return nil, fmt.Errorf("read master key: %w", err)
 	}
@@ -55,6 +38,34 @@ func ReadMaster(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read master key: %s: %w", path, err)
 	}
 	return master, nil
+}
+
+// ReadSecret reads a regular file of at most 64 KiB that holds a secret. A file
+// that its group or others may read is refused, unless it lies below
+// $CREDENTIALS_DIRECTORY: systemd grants access there by an ACL, whose mask shows
+// as group bits. The caller clears the result when it is done with it.
+func ReadSecret(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	if mode := st.Mode().Perm(); mode&0o077 != 0 && !isCredential(path, os.Getenv("CREDENTIALS_DIRECTORY")) {
+		return nil, fmt.Errorf("%s has mode %04o; it must be readable by its owner only (0600 or 0400)", path, mode)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	if err == nil && len(b) > maxSecretFile {
+		clear(b)
+		err = fmt.Errorf("%s is longer than a secret", path)
+	}
+	return b, err
 }
 
 // isCredential reports whether path lies below dir, the folder that systemd

@@ -158,14 +158,19 @@ func (f *faces) run(ctx context.Context, g *errgroup.Group, p *plan) {
 		handler http.Handler
 		conns   int
 		idle    time.Duration
+		secure  *keypair // nil: in the clear
 	}{
-		{p.sockets.api, f.api, 4096, 2 * time.Minute},
-		{p.sockets.responder, f.responder, 16384, 15 * time.Second},
-		{p.sockets.metrics, f.monitor, 64, time.Minute},
+		{p.sockets.api, f.api, 4096, 2 * time.Minute, p.keypair},
+		{p.sockets.responder, f.responder, 16384, 15 * time.Second, nil},
+		{p.sockets.metrics, f.monitor, 64, time.Minute, nil},
 	} {
 		for _, l := range face.sockets {
 			s := &http.Server{Handler: face.handler, IdleTimeout: face.idle}
-			serveHTTP(ctx, g, s, netutil.LimitListener(l, face.conns), p.log)
+			l = netutil.LimitListener(l, face.conns)
+			if face.secure != nil {
+				l = face.secure.listen(l)
+			}
+			serveHTTP(ctx, g, s, l, p.log)
 		}
 	}
 	for _, z := range p.sockets.zone {

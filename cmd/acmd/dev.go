@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,6 +32,7 @@ const (
 	devAccount = "111122223333"
 	devRegion  = "us-east-1"
 	devUser    = "dev"
+	devArn     = "arn:aws:iam::" + devAccount + ":user/" + devUser
 	devState   = ".acmd"
 )
 
@@ -89,9 +91,6 @@ func runDev(ctx context.Context, f devFlags, stdout, stderr io.Writer) error {
 		return usagef("--log-level is debug, info, warn or error, not %q", f.level)
 	}
 	log := newLogger(stderr, level, "console")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("state folder: %w", err)
-	}
 	unlock, err := lockState(dir)
 	if err != nil {
 		return err
@@ -101,7 +100,7 @@ func runDev(ctx context.Context, f devFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := create(ctx, statePaths(dir), "acmd dev", time.Now()); err != nil {
+	if _, err := create(ctx, statePaths(dir), devZone, "acmd dev", time.Now()); err != nil {
 		s.close()
 		return err
 	}
@@ -240,7 +239,19 @@ func (d *dev) credentials(ctx context.Context) (manager.NewKey, error) {
 	if ok {
 		return p.Find(ctx, id)
 	}
-	k, err := p.Add(ctx, devAccount, devUser, d.home.now())
+	// A crash between making the principal and noting its key leaves one that
+	// stands: it is taken up.
+	_, keys, err := d.home.store.Principals(ctx)
+	if err != nil {
+		return manager.NewKey{}, err
+	}
+	var k manager.NewKey
+	i := slices.IndexFunc(keys, func(k core.AccessKey) bool { return k.PrincipalArn == devArn })
+	if i >= 0 {
+		k, err = p.Find(ctx, keys[i].ID)
+	} else {
+		k, err = p.Add(ctx, devAccount, devUser, d.home.now())
+	}
 	if err != nil {
 		return manager.NewKey{}, fmt.Errorf("make dev's principal: %w", err)
 	}

@@ -16,8 +16,9 @@ func newInit() *cobra.Command {
 		Long: `Makes what the configuration names and what is not there yet: the master key (unless it is
 a systemd credential, which must exist), the validation zone's keys, a two-tier CA (unless
 ca.chain and ca.key bring one) and the database. What exists is never overwritten, so init may
-be repeated. Keep a copy of the master key and of the zone keys: without them nothing can be
-unsealed, and every customer's CNAME would change.`,
+be repeated; what is missing from a deployment that was whole once is not made anew. Keep a copy
+of the master key and of the zone keys: without them nothing can be unsealed, and every
+customer's CNAME would change.`,
 		Example: `  acmd init --config /etc/acmd/acmd.yaml
   acmd init --config /etc/acmd/acmd.yaml --name "Example Corp"`,
 		Args: noArgs,
@@ -33,7 +34,12 @@ unsealed, and every customer's CNAME would change.`,
 			if err != nil {
 				return err
 			}
-			made, err := create(c.Context(), p, name, time.Now())
+			unlock, err := lockState(cfg.StateDir)
+			if err != nil {
+				return err
+			}
+			defer unlock()
+			made, err := create(c.Context(), p, cfg.DNS.Zone, name, time.Now())
 			if asJSON {
 				if made == nil {
 					made = []string{}

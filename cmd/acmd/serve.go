@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -171,10 +170,6 @@ func servePlan(c configs.Config, h *home, s *sockets, log *zap.Logger) (*plan, e
 		if err := p.keypair.load(); err != nil {
 			return nil, fmt.Errorf("api.tls: %w", err)
 		}
-	}
-	secure := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.keypair.get, NextProtos: []string{"h2", "http/1.1"}}
-	for i, l := range s.api {
-		s.api[i] = tls.NewListener(l, secure)
 	}
 	warnRelaxed(c, log)
 	return p, nil

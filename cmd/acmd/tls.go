@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,12 @@ func (k *keypair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return c, nil
 	}
 	return nil, errors.New("no certificate yet")
+}
+
+// listen speaks TLS on what l accepts. It comes last around a listener: the
+// HTTP server speaks HTTP/2 only where it sees the TLS connection itself.
+func (k *keypair) listen(l net.Listener) net.Listener {
+	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: k.get, NextProtos: []string{"h2", "http/1.1"}})
 }
 
 // issue has acmd issue itself a certificate. The machine's clock counts here:

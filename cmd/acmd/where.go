@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 
 	"acmd/configs"
 	"acmd/store"
@@ -78,6 +79,8 @@ func configPaths(c configs.Config) (paths, error) {
 		}
 		*f.into = at
 	}
+	p.Given = strings.HasPrefix(string(c.Keys.Master), "credential:")
+	p.Brought = c.CA.Chain != "" || c.CA.Key != ""
 	dsn, err := dsnWithPassword(c, credentials)
 	p.DSN = dsn
 	return p, err
