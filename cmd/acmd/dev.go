@@ -226,36 +226,22 @@ func (d *dev) env(key manager.NewKey) string {
 	return text
 }
 
-// settingDevKey is the store's setting that holds dev's access key id.
-const settingDevKey = "dev.access-key"
-
 // credentials finds dev's access key, or makes it at the first start.
 func (d *dev) credentials(ctx context.Context) (manager.NewKey, error) {
 	p := manager.Principals{Store: d.home.store, Ring: d.home.ring}
-	id, ok, err := d.home.store.Setting(ctx, settingDevKey)
-	if err != nil {
-		return manager.NewKey{}, err
-	}
-	if ok {
-		return p.Find(ctx, id)
-	}
-	// A crash between making the principal and noting its key leaves one that
-	// stands: it is taken up.
 	_, keys, err := d.home.store.Principals(ctx)
 	if err != nil {
 		return manager.NewKey{}, err
 	}
-	var k manager.NewKey
 	i := slices.IndexFunc(keys, func(k core.AccessKey) bool { return k.PrincipalArn == devArn })
-	if i >= 0 {
-		k, err = p.Find(ctx, keys[i].ID)
-	} else {
-		k, err = p.Add(ctx, devAccount, devUser, d.home.now())
+	if i < 0 {
+		return p.Add(ctx, devAccount, devUser, d.home.now())
 	}
-	if err != nil {
-		return manager.NewKey{}, fmt.Errorf("make dev's principal: %w", err)
+	k, err := p.Find(ctx, keys[i].ID)
+	if errors.Is(err, core.NotFound) {
+		err = fmt.Errorf("dev's own principal %s is disabled: start with another --state", devArn)
 	}
-	return k, d.home.store.PutSetting(ctx, settingDevKey, k.AccessKeyID)
+	return k, err
 }
 
 // newLogger makes the daemon's logger. Times are the machine's.

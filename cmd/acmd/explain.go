@@ -97,6 +97,9 @@ func (e *explainer) watch(ctx context.Context, about string) error {
 	arn := found[0].Arn // one certificate: the newest that holds the name
 	state := ""
 	for {
+		if err := e.home.readClock(ctx); err != nil {
+			return err
+		}
 		now, err := manager.Explain(ctx, e.home.store, e.home.tokens, arn, e.home.now())
 		if err != nil {
 			return err

@@ -46,8 +46,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitOK
+	if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return exitOK // stopped when it was told to, be it while starting
 	}
 	fmt.Fprintf(stderr, "acmd: %v\n", err)
 	var usage usageError

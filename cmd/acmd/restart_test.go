@@ -1,7 +1,6 @@
 package main
 
 import (
-	"database/sql"
 	"net"
 	"os"
 	"path/filepath"
@@ -73,24 +72,16 @@ func clockNow(t *testing.T, d *devServer) time.Time {
 	return now
 }
 
-// TestDevTakesItsPrincipalUp: a crash between the two writes that make dev's
-// access key must not lock its owner out.
-func TestDevTakesItsPrincipalUp(t *testing.T) {
+// TestDevWithoutItsPrincipal: dev's own principal can be disabled like any other,
+// and the next start says so.
+func TestDevWithoutItsPrincipal(t *testing.T) {
 	t.Parallel()
 	dir := shortDir(t)
 	d := startDev(t, dir)
+	must(t, "principal", "disable", devUser, "--state", dir)
 	d.stop(t)
-	db, err := sql.Open("sqlite", filepath.Join(dir, "acmd.db"))
-	fatal(t, err)
-	if r, err := db.Exec(`DELETE FROM settings WHERE key = $1`, settingDevKey); err != nil {
-		t.Fatal(err)
-	} else if n, _ := r.RowsAffected(); n != 1 {
-		t.Fatalf("%d settings, want the one that the crash comes before", n)
-	}
-	fatal(t, db.Close())
-	again := startDev(t, dir)
-	if again.env["AWS_SECRET_ACCESS_KEY"] != d.env["AWS_SECRET_ACCESS_KEY"] || again.env["AWS_ACCESS_KEY_ID"] != d.env["AWS_ACCESS_KEY_ID"] {
-		t.Errorf("another access key: %s, before %s", again.env["AWS_ACCESS_KEY_ID"], d.env["AWS_ACCESS_KEY_ID"])
+	if got := acmd(t, "dev", "--state", dir, "--ports", "auto"); got.code != exitFault || !strings.Contains(got.stderr, "dev's own principal "+devArn+" is disabled: start with another --state") {
+		t.Errorf("exit code %d, %s", got.code, got.stderr)
 	}
 }
 

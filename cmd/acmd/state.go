@@ -84,6 +84,15 @@ func openHome(ctx context.Context, p paths, zone string, c store.Config) (*home,
 	if err := h.checkMark(ctx); err != nil {
 		return nil, errors.Join(err, h.store.Close())
 	}
+	if err := h.readClock(ctx); err != nil {
+		return nil, errors.Join(err, h.store.Close())
+	}
+	return h, nil
+}
+
+// readClock reads how far the clock of object lives is ahead: in dev it may move
+// while another command runs.
+func (h *home) readClock(ctx context.Context) error {
 	text, ok, err := h.store.Setting(ctx, settingClock)
 	if err == nil && ok {
 		var n int64
@@ -92,9 +101,9 @@ func openHome(ctx context.Context, p paths, zone string, c store.Config) (*home,
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read clock: %w", err), h.store.Close())
+		return fmt.Errorf("read clock: %w", err)
 	}
-	return h, nil
+	return nil
 }
 
 // openRing reads the master key.
