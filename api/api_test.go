@@ -101,6 +101,7 @@ func fails(t testing.TB, w *httptest.ResponseRecorder, status int, code string) 
 
 func checkRequestID(t testing.TB, w *httptest.ResponseRecorder) {
 	t.Helper()
+	//lint:ignore SA1008 AWS's spelling, which is set past net/http
 	id := w.Header()["x-amzn-RequestId"]
 	if len(id) != 1 || uuid.Validate(id[0]) != nil {
 		t.Errorf("x-amzn-RequestId %q (standards 6.3)", id)
@@ -162,6 +163,7 @@ func TestCallerComesFromKeyAndScope(t *testing.T) {
 	f := newFake()
 	w := do(t, newTestAPI(t, f), "ListCertificates", "")
 	want := manager.Caller{Account: testAccount, Region: testRegion, Principal: testUser, SourceIP: "192.0.2.1",
+		//lint:ignore SA1008 AWS's spelling, which is set past net/http
 		RequestID: w.Header()["x-amzn-RequestId"][0]}
 	if w.Code != http.StatusOK || f.caller != want {
 		t.Errorf("%d, caller %+v, want %+v", w.Code, f.caller, want)
@@ -233,6 +235,7 @@ func TestFaultsAreBareAndLogged(t *testing.T) {
 			t.Fatalf("%s: log %v", name, logs.All())
 		}
 		fields := logs.All()[0].ContextMap()
+		//lint:ignore SA1008 AWS's spelling, which is set past net/http
 		if fields["request_id"] != w.Header()["x-amzn-RequestId"][0] || fields["error"] == nil {
 			t.Errorf("%s: fields %v", name, fields)
 		}

@@ -70,7 +70,9 @@ func TestWeakKeys(t *testing.T) {
 		{"P-384", ecKey(elliptic.P384()).Public(), ""},
 		{"P-521", ecKey(elliptic.P521()).Public(), ""},
 		{"P-224", ecKey(elliptic.P224()).Public(), "curve"},
+		//lint:ignore SA1019 a point off the curve cannot be made in another way
 		{"off the curve", &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}, "not a point"},
+		//lint:ignore SA1019 a point off the curve cannot be made in another way
 		{"no point", &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int), Y: new(big.Int)}, "not a point"},
 		{"another kind", "x", "neither"},
 		{"2040 bits", modulus(multipleOf(2040, 1)), "2040 bits"},

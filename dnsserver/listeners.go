@@ -1,6 +1,7 @@
 package dnsserver
 
 import (
+	"bytes"
 	"net"
 	"time"
 
@@ -93,11 +94,13 @@ func (s *Server) invalid(t transport, m []byte) {
 type errorWriter struct{ dns.Writer }
 
 func (w errorWriter) Write(m []byte) (int, error) {
-	if len(m) >= headerLen {
-		m[2] &^= 0x06
-		m[3] &= 0x0F
+	if len(m) < headerLen {
+		return w.Writer.Write(m)
 	}
-	return w.Writer.Write(m)
+	out := bytes.Clone(m) // a Writer leaves its caller's buffer alone
+	out[2] &^= 0x06
+	out[3] &= 0x0F
+	return w.Writer.Write(out)
 }
 
 // boundedListener gives each connection a limit on how long a write may block:
