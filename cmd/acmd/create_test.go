@@ -232,3 +232,27 @@ func TestBroughtKey(t *testing.T) {
 		t.Errorf("a key that all can read: %v", err)
 	}
 }
+
+// One daemon at a time works on a SQLite file, whatever its other paths are.
+func TestLockDatabase(t *testing.T) {
+	t.Parallel()
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "acmd.db")
+	unlock, err := lockDatabase(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockDatabase(dsn); err == nil || !strings.Contains(err.Error(), "another acmd uses the database") {
+		t.Errorf("a second daemon: %v", err)
+	}
+	unlock()
+	again, err := lockDatabase(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+	for range 2 {
+		if _, err := lockDatabase("postgres://host/db"); err != nil {
+			t.Error(err)
+		}
+	}
+}

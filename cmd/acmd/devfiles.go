@@ -96,23 +96,6 @@ func orFree[T any](listen func(string) (T, error), port int, auto bool) (T, erro
 	return got, err
 }
 
-// lockState makes sure that one process at a time makes things in a state
-// folder, or runs a dev daemon on it. The kernel gives the lock back when the
-// process ends, however it ends.
-func lockState(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("state folder: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock state folder: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another acmd uses the state folder %s", dir), f.Close())
-	}
-	return func() { f.Close() }, nil
-}
-
 // controlPath is the control socket of an acmd dev.
 func controlPath(dir string) string { return filepath.Join(dir, "control.sock") }
 

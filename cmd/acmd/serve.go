@@ -70,6 +70,12 @@ func runServe(ctx context.Context, file string, stderr io.Writer) error {
 		s.close()
 		return err
 	}
+	unlock, err := lockDatabase(where.DSN)
+	if err != nil {
+		s.close()
+		return errors.Join(err, h.store.Close())
+	}
+	defer unlock()
 	p, err := servePlan(*c, h, s, log)
 	if err != nil {
 		s.close()
