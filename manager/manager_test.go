@@ -13,6 +13,7 @@ import (
 	"acmd/ca"
 	"acmd/core"
 	"acmd/keyring"
+	"acmd/postgrestest"
 	"acmd/store"
 	"acmd/token"
 	"acmd/validator"
@@ -141,7 +142,7 @@ func eachEngine(t *testing.T, test func(t *testing.T, b *bench)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, newBench(t, postgresSchema(t)))
+		test(t, newBench(t, postgrestest.DSN(t)))
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+
+	"acmd/postgrestest"
 	"time"
 )
 
@@ -14,7 +16,7 @@ import (
 func eachBench(b *testing.B, bench func(b *testing.B, s *Store)) {
 	b.Helper()
 	b.Run("sqlite", func(b *testing.B) { bench(b, open(b, "sqlite:"+filepath.Join(b.TempDir(), "acmd.db"))) })
-	b.Run("postgres", func(b *testing.B) { bench(b, open(b, postgresDSN(b))) })
+	b.Run("postgres", func(b *testing.B) { bench(b, open(b, postgrestest.DSN(b))) })
 }
 
 // BenchmarkCreateCertificate is the durable write of one request, from many callers.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"acmd/core"
+	"acmd/postgrestest"
 
 	"github.com/pressly/goose/v3"
 )
@@ -56,7 +57,7 @@ func TestPlans(t *testing.T) {
 		t.Parallel()
 		// On empty tables a scan would be as good: here it is asked whether the
 		// indexes can serve.
-		check(t, open(t, postgresDSN(t)+"&enable_seqscan=off&enable_bitmapscan=off&enable_sort=off"))
+		check(t, open(t, postgrestest.DSN(t)+"&enable_seqscan=off&enable_bitmapscan=off&enable_sort=off"))
 	})
 }
 

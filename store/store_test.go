@@ -2,11 +2,9 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"acmd/core"
+	"acmd/postgrestest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,9 +22,6 @@ import (
 const (
 	account = "111122223333"
 	region  = "eu-central-1"
-	// postgresVariable names the DSN of a PostgreSQL that tests may use;
-	// scripts/postgres-test sets it.
-	postgresVariable = "ACMD_TEST_POSTGRES"
 )
 
 var t0 = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -40,7 +36,7 @@ func eachDSN(t *testing.T, test func(t *testing.T, dsn string)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, postgresDSN(t))
+		test(t, postgrestest.DSN(t))
 	})
 }
 
@@ -48,37 +44,6 @@ func eachDSN(t *testing.T, test func(t *testing.T, dsn string)) {
 func eachEngine(t *testing.T, test func(t *testing.T, s *Store)) {
 	t.Helper()
 	eachDSN(t, func(t *testing.T, dsn string) { test(t, open(t, dsn)) })
-}
-
-// postgresDSN makes a schema for this test alone.
-func postgresDSN(tb testing.TB) string {
-	tb.Helper()
-	base := os.Getenv(postgresVariable)
-	if base == "" {
-		tb.Skipf("%s is not set: scripts/postgres-test runs a command with one", postgresVariable)
-	}
-	admin, err := connectPostgres(base)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	schema := "acmd_" + strings.ToLower(rand.Text())
-	if _, err := admin.writer.Exec(`CREATE SCHEMA ` + schema); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		_, err := admin.writer.Exec(`DROP SCHEMA ` + schema + ` CASCADE`)
-		if err := errors.Join(err, admin.Close()); err != nil {
-			tb.Error(err)
-		}
-	})
-	u, err := url.Parse(base)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 func open(tb testing.TB, dsn string) *Store {

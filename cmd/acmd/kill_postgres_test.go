@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,34 +11,9 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the tests read what the daemons left
-)
 
-// postgresSchema makes a schema for this test alone in the database that
-// scripts/postgres-test started, and returns its DSN.
-func postgresSchema(t *testing.T) string {
-	t.Helper()
-	base := os.Getenv("ACMD_TEST_POSTGRES")
-	if base == "" {
-		t.Skip("ACMD_TEST_POSTGRES is not set: scripts/postgres-test runs a command with one")
-	}
-	admin, err := sql.Open("pgx", base)
-	fatal(t, err)
-	schema := "acmd_" + strings.ToLower(rand.Text())
-	_, err = admin.ExecContext(t.Context(), `CREATE SCHEMA `+schema)
-	fatal(t, err)
-	t.Cleanup(func() {
-		_, err := admin.Exec(`DROP SCHEMA ` + schema + ` CASCADE`)
-		if err := errors.Join(err, admin.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	u, err := url.Parse(base)
-	fatal(t, err)
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
+	"acmd/postgrestest"
+)
 
 // beside is a second daemon of the same deployment: the same keys, CA and
 // database, its own address. The validation zone is served by the first.
@@ -63,7 +35,7 @@ func (d *deployment) beside(t *testing.T) *deployment {
 // again and again, while certificates are requested from both.
 func TestKillPostgres(t *testing.T) {
 	t.Parallel()
-	dsn := postgresSchema(t)
+	dsn := postgrestest.DSN(t)
 	a, chance, l := newDeployment(t), fate(t), &ledger{arns: map[string]string{}}
 	a.dsn = dsn
 	a.init(t)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -20,17 +22,21 @@ func newPrincipal() *cobra.Command {
 	return c
 }
 
-// account is the account a command is about: the flag's, else the configuration's, else dev's.
-func account(flag string, configured string, isDev bool) (string, error) {
+// openAccount opens the deployment and says which account a command is about:
+// the flag's, else the configuration's, else dev's. The caller closes the store.
+func openAccount(ctx context.Context, w where, flag string) (*home, string, error) {
+	h, cfg, err := w.open(ctx)
 	switch {
+	case err != nil:
+		return nil, "", err
 	case flag != "":
-		return flag, nil
-	case configured != "":
-		return configured, nil
-	case isDev:
-		return devAccount, nil
+		return h, flag, nil
+	case cfg == nil:
+		return h, devAccount, nil
+	case cfg.Account != "":
+		return h, cfg.Account, nil
 	}
-	return "", usagef("which account? Give --account ID, or set account in the configuration")
+	return nil, "", errors.Join(usagef("which account? Give --account ID, or set account in the configuration"), h.store.Close())
 }
 
 func newPrincipalAdd() *cobra.Command {
@@ -40,19 +46,11 @@ func newPrincipalAdd() *cobra.Command {
 	c := &cobra.Command{Use: "add NAME", Short: "Make a principal with one access key; the secret is shown this once", Args: wantArgs(1, 1),
 		Example: "  acmd principal add alice --account 111122223333 --json",
 		RunE: func(c *cobra.Command, a []string) error {
-			h, cfg, err := w.open(c.Context())
+			h, id, err := openAccount(c.Context(), w, acct)
 			if err != nil {
 				return err
 			}
 			defer h.store.Close()
-			configured := ""
-			if cfg != nil {
-				configured = cfg.Account
-			}
-			id, err := account(acct, configured, cfg == nil)
-			if err != nil {
-				return err
-			}
 			k, err := manager.Principals{Store: h.store, Ring: h.ring}.Add(c.Context(), id, a[0], h.now())
 			if err != nil {
 				return err
@@ -75,19 +73,11 @@ func newPrincipalDisable() *cobra.Command {
 	c := &cobra.Command{Use: "disable NAME", Short: "Stop a principal and all its keys", Args: wantArgs(1, 1),
 		Example: "  acmd principal disable alice --account 111122223333",
 		RunE: func(c *cobra.Command, a []string) error {
-			h, cfg, err := w.open(c.Context())
+			h, id, err := openAccount(c.Context(), w, acct)
 			if err != nil {
 				return err
 			}
 			defer h.store.Close()
-			configured := ""
-			if cfg != nil {
-				configured = cfg.Account
-			}
-			id, err := account(acct, configured, cfg == nil)
-			if err != nil {
-				return err
-			}
 			return manager.Principals{Store: h.store, Ring: h.ring}.Disable(c.Context(), id, a[0], h.now())
 		}}
 	w.flags(c)

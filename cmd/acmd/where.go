@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 
@@ -48,6 +49,9 @@ func (w where) open(ctx context.Context) (*home, *configs.Config, error) {
 	dir, err := devFlags{state: w.state}.dir()
 	if err != nil {
 		return nil, nil, err
+	}
+	if there, err := exists(statePaths(dir).Master); err == nil && !there {
+		return nil, nil, fmt.Errorf("there is no acmd dev in %s: give its folder with --state, a daemon's configuration with --config, or start one with acmd dev", dir)
 	}
 	h, err := openHome(ctx, statePaths(dir), devZone, store.Config{})
 	return h, nil, err
