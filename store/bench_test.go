@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"acmd/postgrestest"
-	"time"
 )
 
 // eachBench runs the benchmark on each engine. For durable commits on PostgreSQL
