@@ -114,15 +114,23 @@ func (o *Order) Name(name string) *NameState {
 }
 
 // To moves the order to another state. An illegal move is InvalidState and
-// changes nothing. On a lapse, the names that were never proven are marked failed.
+// changes nothing. On a lapse, the names that something was wrong with are marked
+// failed; all of them, if that is none: a request that ended without a leaf never
+// shows only names that succeeded (wire facts §12).
 func (o *Order) To(to OrderState, now time.Time) error {
 	if !slices.Contains(legalMoves[o.State], to) {
 		return &Error{InvalidState, fmt.Sprintf("order %s cannot move from %s to %s", o.ID, o.State, to)}
 	}
 	o.State, o.UpdatedAt = to, now
 	if to == OrderLapsed {
+		wrong := false
 		for i := range o.Names {
-			o.Names[i].Failed = !o.Names[i].Proven
+			n := &o.Names[i]
+			n.Failed = !n.Proven || n.Diagnosis != nil
+			wrong = wrong || n.Failed
+		}
+		for i := range o.Names {
+			o.Names[i].Failed = o.Names[i].Failed || !wrong
 		}
 	}
 	return nil
@@ -173,12 +181,22 @@ func (o *Order) Next(proofs []Proof, reuse time.Duration, now time.Time) Step {
 	return StepSign
 }
 
+// clockSlack is how far in the future a time may lie that another machine, or
+// this one before its clock was set back, took down.
+const clockSlack = time.Minute
+
+// recent reports whether t is less than age ago. A time in the future is not:
+// nobody knows how long ago it was.
+func recent(t time.Time, age time.Duration, now time.Time) bool {
+	return now.Sub(t) < age && !t.After(now.Add(clockSlack))
+}
+
 // Unpermitted lists the names for which CAA was not asked recently enough to
 // sign now (standards 1.36).
 func (o *Order) Unpermitted(now time.Time) []string {
 	var out []string
 	for _, n := range o.Names {
-		if n.PermitAt.IsZero() || now.Sub(n.PermitAt) >= CAALifetime {
+		if n.PermitAt.IsZero() || !recent(n.PermitAt, CAALifetime, now) {
 			out = append(out, n.Name)
 		}
 	}

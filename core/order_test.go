@@ -184,3 +184,45 @@ func permitAll(o *core.Order, t time.Time) {
 		o.Names[i].PermitAt = t
 	}
 }
+
+// A time in the future, taken down by a fast clock, does not serve: nobody knows
+// how long ago it was.
+func TestFutureIsNotFresh(t *testing.T) {
+	t.Parallel()
+	now := birth.Add(time.Hour)
+	for ahead, want := range map[time.Duration]int{0: 0, time.Minute: 0, time.Minute + time.Millisecond: 1, 30 * 24 * time.Hour: 1} {
+		o := order(core.OrderReady)
+		permitAll(&o, now.Add(ahead))
+		if got := len(o.Unpermitted(now)); (got > 0) != (want > 0) {
+			t.Errorf("permitted %s ahead: %d names unpermitted", ahead, got)
+		}
+		p := proven("example.com", now.Add(ahead))
+		if got := p.FreshFor(&o, core.DefaultReuse, now); got != (want == 0) {
+			t.Errorf("proven %s ahead: fresh is %v", ahead, got)
+		}
+	}
+}
+
+// A request that lapses names what was wrong; where nothing was, all of it.
+func TestLapsedNames(t *testing.T) {
+	t.Parallel()
+	wrong := &core.Diagnosis{Code: core.CodeCAAUnavailable}
+	for what, c := range map[string]struct {
+		names []core.NameState
+		want  []bool
+	}{
+		"one unproven":               {[]core.NameState{{Name: "a", Proven: true}, {Name: "b"}}, []bool{false, true}},
+		"all proven, CAA unanswered": {[]core.NameState{{Name: "a", Proven: true}, {Name: "b", Proven: true, Diagnosis: wrong}}, []bool{false, true}},
+		"all proven, nothing wrong":  {[]core.NameState{{Name: "a", Proven: true}, {Name: "b", Proven: true}}, []bool{true, true}},
+	} {
+		o := core.Order{State: core.OrderReady, Names: c.names}
+		if err := o.To(core.OrderLapsed, birth); err != nil {
+			t.Fatal(err)
+		}
+		for i, n := range o.Names {
+			if n.Failed != c.want[i] {
+				t.Errorf("%s: %s failed is %v", what, n.Name, n.Failed)
+			}
+		}
+	}
+}

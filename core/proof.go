@@ -25,7 +25,7 @@ type Proof struct {
 // since the order began (a deleted record must not go on issuing), and not
 // older than reuse.
 func (p Proof) FreshFor(o *Order, reuse time.Duration, now time.Time) bool {
-	return !p.ValidatedAt.IsZero() && !p.ValidatedAt.Before(o.CreatedAt) && now.Sub(p.ValidatedAt) < reuse
+	return !p.ValidatedAt.IsZero() && !p.ValidatedAt.Before(o.CreatedAt) && recent(p.ValidatedAt, reuse, now)
 }
 
 // Checked returns the proof after a check at now.

@@ -10,13 +10,14 @@ import (
 // hand is the set of orders that this process works on.
 type hand struct {
 	mu      sync.Mutex
-	orders  map[string]string // order to account
-	account map[string]int    // orders of each account
-	empty   chan struct{}     // closed while no order is in hand
+	orders  map[string]string          // order to account
+	account map[string]int             // orders of each account
+	labels  map[string]map[string]bool // order to the target labels it looks for now: was one looked up meanwhile?
+	empty   chan struct{}              // closed while no order is in hand
 }
 
 func newHand() *hand {
-	h := &hand{orders: map[string]string{}, account: map[string]int{}, empty: make(chan struct{})}
+	h := &hand{orders: map[string]string{}, account: map[string]int{}, labels: map[string]map[string]bool{}, empty: make(chan struct{})}
 	close(h.empty)
 	return h
 }
@@ -27,7 +28,7 @@ func (h *hand) free() (n int, except []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for a, n := range h.account {
-		if n >= perAccount {
+		if n > perAccount-batch { // a whole batch may be one account's
 			except = append(except, a)
 		}
 	}
@@ -56,12 +57,43 @@ func (h *hand) drop(o core.Order) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.orders, o.ID)
+	delete(h.labels, o.ID)
 	if h.account[o.Account]--; h.account[o.Account] == 0 {
 		delete(h.account, o.Account)
 	}
 	if len(h.orders) == 0 {
 		close(h.empty)
 	}
+}
+
+// expect says which labels an order in hand looks for from now on.
+func (h *hand) expect(id string, labels []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	expected := map[string]bool{}
+	for _, l := range labels {
+		expected[l] = false
+	}
+	h.labels[id] = expected
+}
+
+// note tells that somebody looked a label up: an order in hand that looks for it
+// cannot be woken, and asks when its round is over (seen).
+func (h *hand) note(label string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, expected := range h.labels {
+		if _, ok := expected[label]; ok {
+			expected[label] = true
+		}
+	}
+}
+
+// seen reports whether the label was looked up since the order expects it.
+func (h *hand) seen(id, label string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.labels[id][label]
 }
 
 // ids lists the orders in hand.

@@ -86,9 +86,20 @@ func TestLookUpTurns(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	looks, err := lookUp(ctx, []string{"a.de"}, func(context.Context, string) core.Diagnosis { return core.Diagnosis{} })
+	b := newBench(t, "sqlite:"+t.TempDir()+"/acmd.db")
+	looks, err := b.lookUp(ctx, j, []string{"a.de"}, func(context.Context, string) core.Diagnosis { return core.Diagnosis{} })
 	if err == nil || looks[0].asked {
 		t.Errorf("a look-up after the stop: %+v, %v", looks, err)
+	}
+	// Of those whose turn did not come, the never asked one decides.
+	now, next := at(10), at(25)
+	for name, want := range map[string]time.Time{"a.de": at(18), "b.de": at(16), "c.de": now} {
+		if got := j.turns([]look{{name: "x.de", asked: true}, {name: name}}, now, next); !got.Equal(want) {
+			t.Errorf("%s is left: next look at %s, want %s", name, got, want)
+		}
+	}
+	if got := j.turns([]look{{name: "a.de", asked: true}}, now, next); !got.Equal(next) {
+		t.Errorf("all were asked: next look at %s, want %s", got, next)
 	}
 }
 
@@ -181,16 +192,94 @@ func TestHand(t *testing.T) {
 	if free, except := h.free(); free != workers-perAccount-1 || !slices.Equal(except, []string{"a"}) {
 		t.Errorf("free %d except %v", free, except)
 	}
-	h.drop(order(0, "a"))
-	if _, except := h.free(); except != nil {
-		t.Errorf("except %v", except)
-	}
-	for i := 1; i < perAccount; i++ {
+	for i := range batch {
 		h.drop(order(i, "a"))
 	}
+	if _, except := h.free(); except != nil {
+		t.Errorf("except %v: a whole batch fits in", except)
+	}
+	for i := batch; i < perAccount; i++ {
+		h.drop(order(i, "a"))
+	}
+	h.expect("b0", []string{"l", "m"})
+	h.note("l")
+	h.note("z")
+	if !h.seen("b0", "l") || h.seen("b0", "m") || h.seen("b0", "z") || h.seen("a1", "l") {
+		t.Error("the hand mixes up who looks for what")
+	}
 	h.drop(order(0, "b"))
+	if h.seen("b0", "l") || len(h.labels) != 0 {
+		t.Error("what is dropped is still looked for")
+	}
 	<-h.wait()
 	if len(h.account) != 0 || len(h.ids()) != 0 {
 		t.Error("the hand is not empty")
+	}
+}
+
+// TestStaleLook: what a look found was so when it began. A record seen before a
+// request, and deleted since, does not prove it, however late the round with
+// that look ends (standards 1.24, design decision 11).
+func TestStaleLook(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "sqlite:"+t.TempDir()+"/acmd.db")
+	b.world.set("a.example.de", true)
+	first := b.request(t, "a.example.de", "slow.example.de")
+	o := b.claim(t, first)
+	var second string
+	b.world.during = func() {
+		if b.world.asked != 2 {
+			return // a look at one of the names has begun; at the second the world moves on
+		}
+		b.clock.advance(10 * time.Second)
+		b.world.proven["a.example.de"] = false // deleted
+		b.world.during = nil
+		b.world.mu.Unlock() // the request looks nothing up
+		second = b.request(t, "a.example.de")
+		b.world.mu.Lock()
+		b.clock.advance(5 * time.Second)
+	}
+	_, err := b.advance(t.Context(), o)
+	fatal(t, err)
+	b.settle(t)
+	b.want(t, second, core.StatusPending)
+}
+
+// TestStalePermit: a permit counts from when CAA was asked (standards 1.36).
+func TestStalePermit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "sqlite:"+t.TempDir()+"/acmd.db")
+	b.world.set("www.example.de", true)
+	arn := b.request(t, "www.example.de")
+	asked := 0
+	b.world.permitting = func() {
+		if asked++; asked == 1 {
+			b.clock.advance(9 * time.Hour) // the machine slept
+		}
+	}
+	b.settle(t)
+	for range 5 {
+		b.settleAfter(t, 15*time.Minute)
+	}
+	b.want(t, arn, core.StatusIssued)
+	if asked < 2 {
+		t.Error("a permit of nine hours ago served")
+	}
+}
+
+// TestLapseReady: a request that ends because CAA never answered does not show
+// names that succeeded: the SDK's waiter would take it for issued.
+func TestLapseReady(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "sqlite:"+t.TempDir()+"/acmd.db")
+	b.world.set("a.example.de", true)
+	b.world.set("b.example.de", true)
+	b.world.forbid("b.example.de", core.Diagnosis{Code: core.CodeCAAUnavailable, Sentence: "No answer."})
+	arn := b.request(t, "a.example.de", "b.example.de")
+	b.settle(t)
+	b.settleAfter(t, core.RequestLifetime)
+	v := b.want(t, arn, core.StatusTimedOut)
+	if a, z := v.ValidationStatus("a.example.de"), v.ValidationStatus("b.example.de"); a != core.ValidationSuccess || z != core.ValidationFailed {
+		t.Errorf("names are %s and %s", a, z)
 	}
 }

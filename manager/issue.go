@@ -75,7 +75,8 @@ func (m *Manager) discard(ctx context.Context, j *job, cause error) error {
 	m.Log.Warn("prepared certificate is not signed any more and is prepared anew", zap.String("order", j.order.ID), zap.Error(cause))
 	now := m.nowFor(j)
 	j.order.Intent, j.order.UpdatedAt = nil, now
-	j.order.DueAt = core.FaultRetry(1, now)
+	j.order.Faults++
+	j.order.DueAt = core.FaultRetry(j.order.Faults, now)
 	return m.save(ctx, j, j.order.State, store.Save{Release: true})
 }
 
@@ -88,7 +89,7 @@ func (m *Manager) abandon(ctx context.Context, j *job, cause error) error {
 			Sentence: fmt.Sprintf("The CA refuses to sign: %s.", cause),
 			Evidence: []core.Evidence{{Asked: "pre-issuance check", Of: "ca", Answer: cause.Error()}}}
 	}
-	if err := j.order.Fail(core.ReasonOther, now); err != nil {
+	if err := j.order.Fail(core.ReasonOther, now, j.cert.Names...); err != nil {
 		return err
 	}
 	return m.save(ctx, j, from, store.Save{Release: true})

@@ -39,11 +39,12 @@ func (c *testClock) advance(d time.Duration) {
 
 // world is a Prover whose records the test sets. What is not set is missing.
 type world struct {
-	mu     sync.Mutex
-	proven map[string]bool
-	caa    map[string]core.Diagnosis
-	asked  int
-	during func() // called in each look-up, if set
+	mu         sync.Mutex
+	proven     map[string]bool
+	caa        map[string]core.Diagnosis
+	asked      int
+	during     func() // called in each look-up, if set; the lock is held
+	permitting func() // called in each CAA look-up, if set; the lock is held
 }
 
 func (w *world) DNS(_ context.Context, p validator.DNSProof, now time.Time) core.Diagnosis {
@@ -62,6 +63,9 @@ func (w *world) DNS(_ context.Context, p validator.DNSProof, now time.Time) core
 func (w *world) CAA(_ context.Context, name string, _ time.Time) core.Diagnosis {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.permitting != nil {
+		w.permitting()
+	}
 	return w.caa[name]
 }
 

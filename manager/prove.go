@@ -20,20 +20,25 @@ import (
 func (m *Manager) prove(ctx context.Context, j *job) (wait bool, err error) {
 	from := j.order.State
 	bases := j.order.Unproven(j.proof, core.DefaultReuse, m.nowFor(j))
-	looks, err := lookUp(ctx, j.leastRecent(bases), func(ctx context.Context, base string) core.Diagnosis { return m.check(ctx, j.cert.Account, base) })
+	m.hand.expect(j.order.ID, m.labels(j, bases))
+	looks, err := m.lookUp(ctx, j, j.leastRecent(bases), func(ctx context.Context, base string) core.Diagnosis { return m.check(ctx, j.cert.Account, base) })
 	if err != nil {
 		return true, err
 	}
 	now := m.nowFor(j)
 	next := core.NextTry(j.order.CreatedAt, now, earliest(looks), j.order.Deadline)
+	next = j.turns(looks, now, next)
 	var proofs []core.Proof
 	for _, l := range looks {
 		if !l.asked {
-			next = now // the round was too short for all: go on with those
 			continue
 		}
-		proofs = append(proofs, m.noteCheck(j, l, now))
-		if soon := core.Millis(now.Add(quietStep)); recordless(l.found.Code) && soon.Before(next) && m.quiet.missed(m.label(j, l.name)) {
+		proofs = append(proofs, m.noteCheck(j, l))
+		if !recordless(l.found.Code) {
+			continue
+		}
+		m.quiet.missed(m.label(j, l.name))
+		if soon := core.Millis(now.Add(quietStep)); soon.Before(next) && m.hand.seen(j.order.ID, m.label(j, l.name)) {
 			next = soon // somebody saw the record while we looked in vain
 		}
 	}
@@ -45,7 +50,7 @@ func (m *Manager) prove(ctx context.Context, j *job) (wait bool, err error) {
 		}
 	}
 	j.order.Attempts++
-	j.order.UpdatedAt = now
+	j.order.UpdatedAt, j.order.Faults = now, 0
 	if len(missing) == 0 {
 		if from == core.OrderPending {
 			if err := j.order.To(core.OrderReady, now); err != nil {
@@ -76,7 +81,8 @@ func recordless(c core.Code) bool {
 // look is one name's look-up in a round.
 type look struct {
 	name  string
-	asked bool // false: the round ended before its turn
+	at    time.Time // when it began: what it found was so then, and perhaps not later
+	asked bool      // false: the round ended before its turn
 	found core.Diagnosis
 }
 
@@ -84,7 +90,7 @@ type look struct {
 // its budget and all within the round's. An error means that nothing that came
 // back counts: the daemon stops, or a look-up panicked over what a stranger's
 // name server sent.
-func lookUp(ctx context.Context, names []string, one func(ctx context.Context, name string) core.Diagnosis) ([]look, error) {
+func (m *Manager) lookUp(ctx context.Context, j *job, names []string, one func(ctx context.Context, name string) core.Diagnosis) ([]look, error) {
 	round, cancel := context.WithTimeout(ctx, roundBudget)
 	defer cancel()
 	looks := make([]look, len(names))
@@ -103,6 +109,7 @@ func lookUp(ctx context.Context, names []string, one func(ctx context.Context, n
 			}
 			ctx, cancel := context.WithTimeout(round, checkBudget)
 			defer cancel()
+			looks[i].at = m.nowFor(j)
 			looks[i].found = one(ctx, n)
 			// What the end of the round broke off says nothing of the name, but
 			// for the first ones, which had all the time there is.
@@ -128,18 +135,39 @@ func earliest(looks []look) time.Time {
 	return hint
 }
 
+// turns says when the next look is, where the round was too short for some
+// names: at once for those never asked, for the others when theirs is due again.
+func (j *job) turns(looks []look, now, next time.Time) time.Time {
+	wait := next.Sub(now)
+	for _, l := range looks {
+		if l.asked {
+			continue
+		}
+		due := now
+		if at := j.checkedAt(l.name); !at.IsZero() && at.Add(wait).After(now) {
+			due = at.Add(wait)
+		}
+		if due.Before(next) {
+			next = due
+		}
+	}
+	return next
+}
+
+// checkedAt is when the name, given with or without its wildcard label, was last asked about.
+func (j *job) checkedAt(name string) time.Time {
+	for _, n := range j.order.Names {
+		if n.Name == name || core.BaseName(n.Name) == name {
+			return n.CheckedAt
+		}
+	}
+	return time.Time{}
+}
+
 // leastRecent sorts names so that the ones not looked at for the longest come
 // first: in an order of many slow names each gets its turn.
 func (j *job) leastRecent(names []string) []string {
-	checked := func(name string) time.Time {
-		for _, n := range j.order.Names {
-			if n.Name == name || core.BaseName(n.Name) == name {
-				return n.CheckedAt
-			}
-		}
-		return time.Time{}
-	}
-	slices.SortStableFunc(names, func(a, b string) int { return checked(a).Compare(checked(b)) })
+	slices.SortStableFunc(names, func(a, b string) int { return j.checkedAt(a).Compare(j.checkedAt(b)) })
 	return names
 }
 
@@ -158,14 +186,24 @@ func (m *Manager) label(j *job, base string) string {
 	return m.Tokens.Record(j.cert.Account, base).Label
 }
 
-// noteCheck writes what came of a check into the order and the job's proofs.
-func (m *Manager) noteCheck(j *job, l look, now time.Time) core.Proof {
+// labels are the target labels of several of the job's names.
+func (m *Manager) labels(j *job, bases []string) []string {
+	var out []string
+	for _, b := range bases {
+		out = append(out, m.label(j, b))
+	}
+	return out
+}
+
+// noteCheck writes what came of a check into the order and the job's proofs, as
+// of the moment when the check began.
+func (m *Manager) noteCheck(j *job, l look) core.Proof {
 	for i := range j.order.Names {
 		n := &j.order.Names[i]
 		if core.BaseName(n.Name) != l.name {
 			continue
 		}
-		n.CheckedAt, n.Diagnosis = now, nil
+		n.CheckedAt, n.Diagnosis = l.at, nil
 		if !l.found.OK() {
 			n.Diagnosis = &l.found
 		}
@@ -175,7 +213,7 @@ func (m *Manager) noteCheck(j *job, l look, now time.Time) core.Proof {
 		j.proof = append(j.proof, core.Proof{Account: j.cert.Account, Name: l.name, Method: j.cert.Method, Label: m.label(j, l.name)})
 		k = len(j.proof) - 1
 	}
-	j.proof[k] = j.proof[k].Checked(now, l.found.OK())
+	j.proof[k] = j.proof[k].Checked(l.at, l.found.OK())
 	return j.proof[k]
 }
 
@@ -185,28 +223,27 @@ func (m *Manager) noteCheck(j *job, l look, now time.Time) core.Proof {
 func (m *Manager) permit(ctx context.Context, j *job) (wait bool, err error) {
 	from := j.order.State
 	names := j.leastRecent(j.order.Unpermitted(m.nowFor(j)))
-	looks, err := lookUp(ctx, names, func(ctx context.Context, n string) core.Diagnosis { return m.Prover.CAA(ctx, n, m.now()) })
+	looks, err := m.lookUp(ctx, j, names, func(ctx context.Context, n string) core.Diagnosis { return m.Prover.CAA(ctx, n, m.now()) })
 	if err != nil {
 		return true, err
 	}
 	now := m.nowFor(j)
-	next := now // when the round was too short for all, the rest follows at once
+	next := j.turns(looks, now, core.NextTry(j.order.CreatedAt, now, time.Time{}, j.order.Deadline))
 	var forbidden []string
 	for _, l := range looks {
 		if !l.asked {
 			continue
 		}
 		s := j.order.Name(l.name)
-		s.CheckedAt, s.Diagnosis = now, nil
+		s.CheckedAt, s.Diagnosis = l.at, nil
 		switch {
 		case l.found.OK():
-			s.PermitAt = now
+			s.PermitAt = l.at
 			continue
 		case l.found.Code == core.CodeCAAForbids:
 			forbidden = append(forbidden, l.name)
 		}
 		s.Diagnosis = &l.found
-		next = core.NextTry(j.order.CreatedAt, now, time.Time{}, j.order.Deadline)
 	}
 	j.order.UpdatedAt = now
 	if len(forbidden) > 0 {

@@ -231,7 +231,6 @@ func (m *Manager) save(ctx context.Context, j *job, from core.OrderState, s stor
 	if j.order.State != from {
 		s.Records = append(s.Records, m.moved(j.cert, j.order, from, now))
 	}
-	j.order.Faults = 0
 	var saved core.Order
 	err := m.within(context.WithoutCancel(ctx), func(ctx context.Context) (err error) { saved, err = m.Store.SaveOrder(ctx, j.order, s); return err })
 	if err != nil {

@@ -26,6 +26,7 @@ func (m *Manager) listen(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case label := <-m.seen:
+			m.hand.note(label)
 			wake, wait := m.quiet.seen(label, m.Wall())
 			if !wake {
 				continue
@@ -66,7 +67,7 @@ type pause struct {
 	began time.Time
 	until time.Time
 	own   bool // look-ups are most likely ours: forget them
-	again bool // it was looked up meanwhile
+	again bool // a look-up in this pause has woken, or is not to
 }
 
 // check notes that a check of the label begins at now.
@@ -94,17 +95,13 @@ func (q *quiet) seen(label string, now time.Time) (wake bool, wait time.Duration
 }
 
 // missed tells that the check of the label found no record: then none of its
-// questions can have come back to us, and a look-up since it began was a
-// stranger's, who saw the record. It reports whether there was one.
-func (q *quiet) missed(label string) bool {
+// questions can have come back to us, and a look-up is a stranger's who sees one.
+func (q *quiet) missed(label string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	p := q.find(label)
-	if p == nil {
-		return false
+	if p := q.find(label); p != nil {
+		p.until, p.own, p.again = p.began.Add(quietStep), false, false
 	}
-	p.until, p.own = p.began.Add(quietStep), false
-	return p.again
 }
 
 func (q *quiet) find(label string) *pause {

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"acmd/ca"
@@ -29,17 +30,18 @@ type maker struct {
 	name  string // the CA's organisation
 	now   time.Time
 	whole bool // the database has its mark
+	fresh bool // an empty database beside keys that exist is meant so
 	made  []string
 }
 
 // create makes the master key, the zone's keys, the CA and the database where
-// they are missing, and returns what it made. A create that was cut short is
-// finished by the next one.
-func create(ctx context.Context, p paths, zone, name string, now time.Time) (made []string, err error) {
-	m := &maker{paths: p, zone: zone, name: name, now: now}
-	s, err := store.Open(ctx, store.Config{DSN: p.DSN, Create: true})
+// they are missing, and notes in made what it made. A create that was cut short
+// is finished by the next one: the database comes first, its mark last.
+func (m *maker) create(ctx context.Context) (made []string, err error) {
+	p := m.paths
+	s, err := m.database(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("create database: %w", err)
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if _, m.whole, err = s.Setting(ctx, settingMark); err != nil {
@@ -55,7 +57,7 @@ func create(ctx context.Context, p paths, zone, name string, now time.Time) (mad
 	if err := m.zoneKeys(ring); err != nil {
 		return m.made, err
 	}
-	tokens, err := openTokens(ring, p, zone)
+	tokens, err := openTokens(ring, p, m.zone)
 	if err != nil {
 		return m.made, err
 	}
@@ -66,6 +68,33 @@ func create(ctx context.Context, p paths, zone, name string, now time.Time) (mad
 		return m.made, err
 	}
 	return m.made, (&home{paths: p, ring: ring, tokens: tokens, store: s}).checkMark(ctx)
+}
+
+// database opens the database, or makes an empty one. Beside keys that exist a
+// missing database was lost, or its path is mistyped: certificates, principals
+// and access keys would be gone, and nobody would have been told.
+func (m *maker) database(ctx context.Context) (*store.Store, error) {
+	s, cause := store.Open(ctx, store.Config{DSN: m.paths.DSN})
+	if cause == nil {
+		return s, nil
+	}
+	keys, err := exists(m.paths.ZoneKeys)
+	if err != nil {
+		return nil, err
+	}
+	file, ok := strings.CutPrefix(m.paths.DSN, "sqlite:")
+	if !ok {
+		file = "store.dsn" // the DSN of PostgreSQL holds a password
+	}
+	if keys && !m.fresh {
+		return nil, fmt.Errorf("%w; if an empty database is meant, give --new-database (%v)", lost("the database", file, m.paths.ZoneKeys), cause)
+	}
+	s, err = store.Open(ctx, store.Config{DSN: m.paths.DSN, Create: true})
+	if err != nil {
+		return nil, fmt.Errorf("create database: %w", err)
+	}
+	m.made = append(m.made, file)
+	return s, nil
 }
 
 // exists reports whether there is something at the path.

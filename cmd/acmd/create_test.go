@@ -19,9 +19,13 @@ import (
 
 const testZone = "v.example.net"
 
+func tryCreate(t *testing.T, p paths) ([]string, error) {
+	return (&maker{paths: p, zone: testZone, name: "Test", now: time.Now()}).create(t.Context())
+}
+
 func mustCreate(t *testing.T, p paths) []string {
 	t.Helper()
-	made, err := create(t.Context(), p, testZone, "Test", time.Now())
+	made, err := tryCreate(t, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +36,7 @@ func mustCreate(t *testing.T, p paths) []string {
 func refusesCreate(t *testing.T, p paths, dir, says string) {
 	t.Helper()
 	before := contents(t, dir)
-	made, err := create(t.Context(), p, testZone, "Test", time.Now())
+	made, err := tryCreate(t, p)
 	if err == nil || !strings.Contains(err.Error(), says) || len(made) > 0 {
 		t.Errorf("made %v, error %v; want %q", made, err, says)
 	}
@@ -69,7 +73,7 @@ func TestCreateBroughtCA(t *testing.T) {
 	if err := writeFile(p.CAKey, []byte("the operator's key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := create(t.Context(), p, testZone, "Test", time.Now()); err == nil || !strings.Contains(err.Error(), "mend ca.chain") {
+	if _, err := tryCreate(t, p); err == nil || !strings.Contains(err.Error(), "mend ca.chain") {
 		t.Errorf("a mistyped ca.chain: %v", err)
 	}
 	if got, _ := os.ReadFile(p.CAKey); string(got) != "the operator's key" {
@@ -112,6 +116,13 @@ func TestCreateCutShort(t *testing.T) {
 			if err := writeFile(path, []byte(kept[path]), 0o600); err != nil {
 				t.Fatal(err)
 			}
+		}
+		s, err := store.Open(t.Context(), store.Config{DSN: p.DSN, Create: true}) // comes first, so it is there
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
 		}
 		stage := filepath.Join(dir, "ca.new", "root.key.sealed")
 		if err := writeFile(stage, []byte("half a CA"), 0o600); err != nil {
@@ -185,7 +196,7 @@ func TestCreateTogether(t *testing.T) {
 				return // told to wait
 			}
 			defer unlock()
-			if _, err := create(t.Context(), p, testZone, "Test", time.Now()); err != nil {
+			if _, err := tryCreate(t, p); err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
@@ -236,13 +247,23 @@ func TestBroughtKey(t *testing.T) {
 // One daemon at a time works on a SQLite file, whatever its other paths are.
 func TestLockDatabase(t *testing.T) {
 	t.Parallel()
-	dsn := "sqlite:" + filepath.Join(t.TempDir(), "acmd.db")
+	dir := t.TempDir()
+	dsn := "sqlite:" + filepath.Join(dir, "acmd.db")
+	if err := writeFile(filepath.Join(dir, "acmd.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
 	unlock, err := lockDatabase(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockDatabase(dsn); err == nil || !strings.Contains(err.Error(), "another acmd uses the database") {
-		t.Errorf("a second daemon: %v", err)
+	for _, name := range []string{dsn, "sqlite:" + filepath.Join(link, "acmd.db")} {
+		if _, err := lockDatabase(name); err == nil || !strings.Contains(err.Error(), "another acmd uses the database") {
+			t.Errorf("a second daemon: %v", err)
+		}
 	}
 	unlock()
 	again, err := lockDatabase(dsn)
@@ -254,5 +275,25 @@ func TestLockDatabase(t *testing.T) {
 		if _, err := lockDatabase("postgres://host/db"); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A database that was lost is not silently an empty one.
+func TestCreateLostDatabase(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := statePaths(dir)
+	mustCreate(t, p)
+	db := filepath.Join(dir, "acmd.db")
+	if err := os.Remove(db); err != nil {
+		t.Fatal(err)
+	}
+	refusesCreate(t, p, dir, "the database is not at "+db)
+	if there, _ := exists(db); there {
+		t.Error("it was made all the same")
+	}
+	m := &maker{paths: p, zone: testZone, name: "Test", now: time.Now(), fresh: true}
+	if made, err := m.create(t.Context()); err != nil || len(made) != 1 || made[0] != db {
+		t.Errorf("with --new-database: made %v, %v", made, err)
 	}
 }

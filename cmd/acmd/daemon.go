@@ -166,7 +166,7 @@ func (f *faces) run(ctx context.Context, g *errgroup.Group, p *plan) {
 	} {
 		for _, l := range face.sockets {
 			s := &http.Server{Handler: face.handler, IdleTimeout: face.idle}
-			l = netutil.LimitListener(l, face.conns)
+			l = netutil.LimitListener(l, max(face.conns/len(face.sockets), 1))
 			if face.secure != nil {
 				l = face.secure.listen(l)
 			}

@@ -100,7 +100,7 @@ func runDev(ctx context.Context, f devFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := create(ctx, statePaths(dir), devZone, "acmd dev", time.Now()); err != nil {
+	if _, err := (&maker{paths: statePaths(dir), zone: devZone, name: "acmd dev", now: time.Now()}).create(ctx); err != nil {
 		s.close()
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 
 func newInit() *cobra.Command {
 	var config, name string
-	var asJSON bool
+	var asJSON, fresh bool
 	c := &cobra.Command{
 		Use: "init", Short: "Make a deployment's keys, CA and database, once",
 		Long: `Makes what the configuration names and what is not there yet: the master key (unless it is
@@ -39,7 +39,7 @@ customer's CNAME would change.`,
 				return err
 			}
 			defer unlock()
-			made, err := create(c.Context(), p, cfg.DNS.Zone, name, time.Now())
+			made, err := (&maker{paths: p, zone: cfg.DNS.Zone, name: name, now: time.Now(), fresh: fresh}).create(c.Context())
 			if asJSON {
 				if made == nil {
 					made = []string{}
@@ -58,6 +58,7 @@ customer's CNAME would change.`,
 	}
 	c.Flags().StringVar(&config, "config", "", "configuration file (required)")
 	c.Flags().StringVar(&name, "name", "acmd", "organisation that the CA's certificates name")
+	c.Flags().BoolVar(&fresh, "new-database", false, "make an empty database although the keys exist, as when moving to PostgreSQL")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
