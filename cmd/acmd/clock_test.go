@@ -70,6 +70,7 @@ func TestLookUpWakes(t *testing.T) {
 	t.Logf("record set to ISSUED, six hours after the request: %s", time.Since(began).Round(time.Millisecond))
 
 	// A record that nobody looked up: put there while nothing runs.
+	d.asleep(t, asked) // or the schedule would find it right after the start
 	name, value := record(t, d.client(), asked)
 	d.stop(t)
 	file := filepath.Join(d.dir, "records.json")
