@@ -39,7 +39,8 @@ func (m *Manager) sweep(ctx context.Context) {
 	}
 }
 
-// renew keeps the leases of the orders in hand until ctx ends and they are done.
+// renew keeps the leases of the orders in hand until ctx ends; what is in hand
+// then is handed back well within its lease.
 func (m *Manager) renew(ctx context.Context) {
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
@@ -47,7 +48,7 @@ func (m *Manager) renew(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return // what is in hand stops looking things up and is saved at once
+			return
 		}
 		m.fault(ctx, "renew leases", m.within(ctx, func(ctx context.Context) error {
 			return m.Store.RenewLeases(ctx, m.holder, m.now().Add(lease), m.hand.ids())

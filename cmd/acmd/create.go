@@ -29,8 +29,9 @@ type maker struct {
 	zone  string
 	name  string // the CA's organisation
 	now   time.Time
-	whole bool // the database has its mark
-	fresh bool // an empty database beside keys that exist is meant so
+	whole bool   // the database has its mark
+	fresh bool   // an empty database beside keys that exist is meant so
+	anew  string // how its user says that, for the refusal
 	made  []string
 }
 
@@ -87,7 +88,7 @@ func (m *maker) database(ctx context.Context) (*store.Store, error) {
 		file = "store.dsn" // the DSN of PostgreSQL holds a password
 	}
 	if keys && !m.fresh {
-		return nil, fmt.Errorf("%w; if an empty database is meant, give --new-database (%v)", lost("the database", file, m.paths.ZoneKeys), cause)
+		return nil, fmt.Errorf("%w; if an empty database is meant, %s (%v)", lost("the database", file, m.paths.ZoneKeys), m.anew, cause)
 	}
 	s, err = store.Open(ctx, store.Config{DSN: m.paths.DSN, Create: true})
 	if err != nil {

@@ -100,7 +100,7 @@ func runDev(ctx context.Context, f devFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := (&maker{paths: statePaths(dir), zone: devZone, name: "acmd dev", now: time.Now()}).create(ctx); err != nil {
+	if _, err := (&maker{paths: statePaths(dir), zone: devZone, name: "acmd dev", now: time.Now(), anew: "start with another --state, or remove the folder"}).create(ctx); err != nil {
 		s.close()
 		return err
 	}

@@ -60,11 +60,11 @@ func lockDatabase(dsn string) (unlock func(), err error) {
 	if !ok {
 		return func() {}, nil
 	}
-	real, err := filepath.EvalSymlinks(file) // one file may have several names
+	target, err := filepath.EvalSymlinks(file) // one file may have several names
 	if err != nil {
 		return nil, missing(err, "the database", file)
 	}
-	return lockFile(real+".lock", "the database "+file)
+	return lockFile(target+".lock", "the database "+file)
 }
 
 // lockFile takes a lock that the kernel gives back when the process ends,

@@ -39,7 +39,7 @@ customer's CNAME would change.`,
 				return err
 			}
 			defer unlock()
-			made, err := (&maker{paths: p, zone: cfg.DNS.Zone, name: name, now: time.Now(), fresh: fresh}).create(c.Context())
+			made, err := (&maker{paths: p, zone: cfg.DNS.Zone, name: name, now: time.Now(), fresh: fresh, anew: "give --new-database"}).create(c.Context())
 			if asJSON {
 				if made == nil {
 					made = []string{}
