@@ -88,7 +88,8 @@ func (m *maker) database(ctx context.Context) (*store.Store, error) {
 		file = "store.dsn" // the DSN of PostgreSQL holds a password
 	}
 	if keys && !m.fresh {
-		return nil, fmt.Errorf("%w; if an empty database is meant, %s (%v)", lost("the database", file, m.paths.ZoneKeys), m.anew, cause)
+		return nil, fmt.Errorf("the database is not at %s, while %s is there: put it back, or mend the path; a new one would hold no certificate and no access key; if that is meant, %s (%w)",
+			file, m.paths.ZoneKeys, m.anew, cause)
 	}
 	s, err = store.Open(ctx, store.Config{DSN: m.paths.DSN, Create: true})
 	if err != nil {
